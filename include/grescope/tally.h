@@ -1,0 +1,44 @@
+/*
+ * tally.h - the balance of a reading: nothing is dropped in silence
+ *
+ * packets = in_sightings + fragments + not_gre + gre_udp_not_shown + the sum of lost[], always; gs_tally_balanced checks it.
+ */
+#ifndef GRESCOPE_TALLY_H
+#define GRESCOPE_TALLY_H
+
+#include "grescope/packet.h"
+
+struct gs_tally {
+	uint64_t packets;            /* frames read */
+	uint64_t bytes;              /* their captured octets */
+	uint64_t in_sightings;       /* frames that became part of a sighting */
+	uint64_t sighting_bytes;     /* their IP total lengths */
+	uint64_t fragments;          /* later fragments of protocol 47 */
+	uint64_t fragment_bytes;     /* their IP total lengths */
+	uint64_t not_gre;
+	uint64_t gre_udp;            /* GRE in UDP seen, whether shown as sightings or not */
+	uint64_t gre_udp_hidden;     /* of these, not shown */
+	uint64_t lost[GS_LOST_COUNT];
+	/* beside the balance */
+	uint64_t sightings;          /* sightings made */
+	uint64_t folded_packets;     /* packets whose source was folded away for want of memory */
+	uint64_t late_packets;       /* packets older than the windows still open */
+	uint64_t stops[GS_STOP_COUNT]; /* decoded GRE packets by stop reason */
+	uint64_t checksum_bad;
+	uint64_t records;            /* rows of raw data, flow records, log lines that named protocol 47 */
+	uint64_t records_bad;        /* of these, not understood */
+	uint64_t records_other;      /* rows of raw data that name another protocol */
+	uint64_t clock_saturated;    /* time stamps outside gs_time's range */
+};
+
+static inline bool gs_tally_balanced(const struct gs_tally *t)
+{
+	uint64_t sum = t->in_sightings + t->fragments + t->not_gre + t->gre_udp_hidden;
+	for (unsigned i = 0; i < GS_LOST_COUNT; i++)
+		sum += t->lost[i];
+	return sum == t->packets;
+}
+
+void gs_tally_add(struct gs_tally *to, const struct gs_tally *from);
+
+#endif

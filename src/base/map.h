@@ -1,0 +1,79 @@
+/*
+ * map.h - fixed-size records in a slab, found by key through open addressing; a hard cap on memory
+ *
+ * A record starts with its key (key_len octets, padding zeroed by the caller, compared with memcmp). The index holds 8 octets per slot: 32 bits of
+ * the hash and the record's number, so a probe touches one cache line of the index and, on a hit, the record. Both can be prefetched
+ * a batch ahead, which is worth 1.3 to 1.6 times on floods. Linear probing, at most 3/4 full; no single deletion (tables here are
+ * emptied whole). Records live in pages that never move; the index doubles, which costs one pass.
+ *
+ * At the cap `gs_map_get` returns NULL for a new key: the caller folds. Memory per entry: record_len + about 11 to 21 octets.
+ */
+#ifndef GS_BASE_MAP_H
+#define GS_BASE_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define GS_MAP_PAGE_BITS 12
+#define GS_MAP_PAGE (1u << GS_MAP_PAGE_BITS)
+
+struct gs_map_slot {
+	uint32_t tag;     /* high half of the hash */
+	uint32_t number;  /* record number + 1; 0 is an empty slot */
+};
+
+struct gs_map {
+	struct gs_map_slot *slots;
+	uint32_t mask;        /* slots - 1 */
+	uint32_t count;
+	uint32_t key_len, record_len;
+	size_t cap_bytes;     /* of slots and pages together */
+	size_t used_bytes;
+	uint8_t **pages;      /* GS_MAP_PAGE records each */
+	uint32_t n_pages, pages_cap;
+	uint64_t seed;
+};
+
+/* cap_bytes is a hard cap; the smallest map takes some 100 KiB. `seed` keys the hash so that an outsider cannot aim at one slot. 0 or GS_ERR_NOMEM. */
+int gs_map_init(struct gs_map *m, uint32_t key_len, uint32_t record_len, size_t cap_bytes, uint64_t seed);
+void gs_map_done(struct gs_map *m);
+/* Forgets all records and keeps the memory. */
+void gs_map_clear(struct gs_map *m);
+
+static inline uint64_t gs_map_hash(const struct gs_map *m, const void *key)
+{
+	return XXH3_64bits_withSeed(key, m->key_len, m->seed);
+}
+
+static inline void gs_map_prefetch(const struct gs_map *m, uint64_t hash)
+{
+	__builtin_prefetch(&m->slots[(uint32_t)hash & m->mask]);
+}
+
+static inline void *gs_map_at(const struct gs_map *m, uint32_t number)
+{
+	return m->pages[number >> GS_MAP_PAGE_BITS] + (size_t)(number & (GS_MAP_PAGE - 1)) * m->record_len;
+}
+
+/* The second prefetch: the record that the slot names, once the slot itself has arrived. */
+static inline void gs_map_prefetch_record(const struct gs_map *m, uint64_t hash)
+{
+	const struct gs_map_slot *s = &m->slots[(uint32_t)hash & m->mask];
+	if (s->number && s->tag == (uint32_t)(hash >> 32)) {
+		const uint8_t *r = gs_map_at(m, s->number - 1);
+		__builtin_prefetch(r);
+		__builtin_prefetch(r + 64);
+	}
+}
+
+/* The record of a key, or NULL. */
+void *gs_map_find(const struct gs_map *m, uint64_t hash, const void *key);
+
+/* The record of a key, made (zeroed but for the key) if it is new; *ret_new says which. NULL: new, and the cap or memory is reached. */
+void *gs_map_get(struct gs_map *m, uint64_t hash, const void *key, bool *ret_new);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * observe.h - packets become sightings: windows, a cap on memory, folding past the cap
+ *
+ * Two windows are open at a time, so that a packet a little late still joins its own. A packet older than both gets a sighting with its own
+ * window all the same (counted in late_packets). At the cap new keys fold into one row per (destination, class) with exact packets
+ * and bytes and an estimated number of sources; when even those rows are too many, into one per class. Nothing is dropped.
+ */
+#ifndef GS_OBSERVE_H
+#define GS_OBSERVE_H
+
+#include "grescope/error.h"
+#include "grescope/packet.h"
+#include "grescope/sighting.h"
+#include "grescope/tally.h"
+
+struct gs_observe;
+
+struct gs_observe_options {
+	int64_t window_s;      /* 0: one sighting per packet */
+	size_t memory_bytes;   /* cap on everything this layer keeps */
+	uint64_t hash_seed;
+	uint16_t sensor;
+};
+
+int gs_observe_new(const struct gs_observe_options *o, const struct gs_sighting_sink *sink, struct gs_observe **ret, struct gs_error *err);
+void gs_observe_free(struct gs_observe *ob); /* NULL is fine */
+
+/* n decoded packets of outcome GS_OUT_GRE (or GS_OUT_GRE_UDP where shown) with their verdicts, as one batch: slots are prefetched for all before any is touched. */
+int gs_observe_packets(struct gs_observe *ob, const struct gs_packet *const *p, const struct gs_verdict *v, size_t n, struct gs_error *err);
+
+/* Passes on everything still open, in order of time. */
+int gs_observe_flush(struct gs_observe *ob, struct gs_error *err);
+
+/* Adds folded_packets, late_packets and sightings. */
+void gs_observe_tally(const struct gs_observe *ob, struct gs_tally *t);
+
+/* The most memory that was in use. */
+size_t gs_observe_peak_bytes(const struct gs_observe *ob);
+
+#endif
