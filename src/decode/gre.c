@@ -87,6 +87,8 @@ struct step gre_payload(struct walk *w, uint16_t proto)
 		return STEP(NHRP, 0);
 	case 0x883e:
 		return STEP(WCCP, 0);
+	case 0x8909:
+		return STEP(CMD, 1);
 	case 0x00fe:
 		return STEP(OSI, 0);
 	case 0x2000:

@@ -19,16 +19,20 @@ struct step decode_wccp(struct walk *w, uint16_t arg)
 	return STEP(IP, 0);
 }
 
-/* Version, length in units of four octets of the options that follow, then an EtherType. Source: tshark's cmd dissector, checked on captures. */
-struct step decode_cmd(struct walk *w, uint16_t arg)
+/*
+ * Cisco metadata (0x8909): version, length in units of four octets of the options that follow. On Ethernet the EtherType of the packet comes last, over GRE
+ * first. Source: tshark's cmd dissector for the first form, captures of both.
+ */
+struct step decode_cmd(struct walk *w, uint16_t over_gre)
 {
 	uint32_t off = w->c.off;
+	uint16_t type = over_gre ? gs_get_be16(&w->c) : 0;
 
-	(void)arg;
 	gs_skip(&w->c, 1);
 	uint8_t len = gs_get_u8(&w->c);
 	gs_skip(&w->c, len * 4u);
-	uint16_t type = gs_get_be16(&w->c);
+	if (!over_gre)
+		type = gs_get_be16(&w->c);
 	if (w->c.short_)
 		return walk_short(w);
 	walk_layer(w, GS_LAYER_CMD, off);

@@ -52,8 +52,9 @@ int gs_observe_new(const struct gs_observe_options *o, const struct gs_sighting_
 	ob->seed = o->hash_seed;
 	ob->sensor = o->sensor;
 	ob->cap_bytes = o->memory_bytes;
-	if (gs_map_init(&ob->now.map, GS_SIGHTING_KEY_LEN, sizeof(struct gs_sighting), o->memory_bytes, ob->seed) < 0 ||
-	    gs_map_init(&ob->before.map, GS_SIGHTING_KEY_LEN, sizeof(struct gs_sighting), o->memory_bytes, ob->seed) < 0 ||
+	const size_t cap = o->memory_bytes - o->memory_bytes / 16;
+	if (gs_map_init(&ob->now.map, GS_SIGHTING_KEY_LEN, sizeof(struct gs_sighting), cap, ob->seed) < 0 ||
+	    gs_map_init(&ob->before.map, GS_SIGHTING_KEY_LEN, sizeof(struct gs_sighting), cap, ob->seed) < 0 ||
 	    gs_map_init(&ob->folds, GS_SIGHTING_KEY_LEN, sizeof(struct fold), SIZE_MAX, ob->seed) < 0) {
 		gs_observe_free(ob);
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
