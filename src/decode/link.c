@@ -111,10 +111,8 @@ struct step decode_ppp(struct walk *w, uint16_t arg)
 
 	(void)arg;
 	uint8_t first = gs_get_u8(&w->c);
-	if (first == 0xff && gs_peek_u8(&w->c, 0) == 0x03) {
-		gs_skip(&w->c, 1);
+	if (first == 0xff && gs_get_u8(&w->c) == 0x03) /* ff is no protocol (RFC 1661 s2), so control must follow */
 		first = gs_get_u8(&w->c);
-	}
 	proto = first & 1 ? first : (uint16_t)(first << 8 | gs_get_u8(&w->c));
 	if (w->c.short_)
 		return walk_short(w);
