@@ -65,15 +65,6 @@ static struct step (*const decoders[NEXT_COUNT])(struct walk *w, uint16_t arg) =
 	[NEXT_OSI] = decode_osi,
 };
 
-/* The first layer behind the outermost GRE header. */
-static uint8_t payload_kind(const struct gs_packet *p)
-{
-	for (unsigned i = 0; i < p->n_layers; i++)
-		if (p->layers[i].off >= p->payload_off && p->layers[i].kind != GS_LAYER_GRE_ROUTE)
-			return p->layers[i].kind;
-	return GS_LAYER_NONE;
-}
-
 void gs_decode(const struct gs_frame *f, struct gs_packet *p)
 {
 	struct walk w = { .f = f, .p = p, .c = gs_cursor_of(f->data, f->caplen, f->wirelen) };
@@ -94,6 +85,4 @@ void gs_decode(const struct gs_frame *f, struct gs_packet *p)
 	}
 	if (p->stop == GS_STOP_NONE)
 		p->stop_off = w.c.off;
-	if (w.in_gre && p->payload == GS_LAYER_NONE)
-		p->payload = payload_kind(p);
 }

@@ -51,7 +51,8 @@ struct walk {
 	uint32_t udp_off;    /* of the UDP header that the walk went through before GRE, 0 none */
 	bool ip_seen;        /* an IP header was read */
 	bool quoted;         /* inside what an ICMP error quotes */
-	bool in_gre;         /* past the outermost GRE header */
+	bool in_gre;         /* past the first octet of the outermost GRE header */
+	bool payload_next;   /* the next layer is what directly follows the outermost GRE header */
 };
 
 /* Records a header that starts at off and ends at the cursor. Past GS_MAX_LAYERS it says so: the walk ends. */
@@ -60,6 +61,10 @@ static inline bool walk_layer(struct walk *w, enum gs_layer_kind kind, uint32_t 
 	struct gs_packet *p = w->p;
 	if (p->n_layers == GS_MAX_LAYERS)
 		return false;
+	if (w->payload_next) {
+		w->payload_next = false;
+		p->payload = (uint8_t)kind;
+	}
 	p->layers[p->n_layers++] = (struct gs_layer){ .kind = (uint8_t)kind, .len = (uint16_t)(w->c.off - off), .off = off };
 	return true;
 }

@@ -144,12 +144,14 @@ static struct step decode_gre_v0(struct walk *w, uint16_t flags, uint16_t proto,
 	}
 	if (stop)
 		return walk_stop(w, stop);
+	w->payload_next = outermost;
 	struct step s = gre_payload(w, proto);
 	/* NVGRE: bridging with a key and nothing else; the key is 24 bits of network and 8 of flow (RFC 7637 s3.2) */
 	if (outermost && proto == 0x6558 && (flags & 0xf007) == FLAG_K) {
 		p->has |= GS_HAS_TUNNEL_ID;
 		p->tunnel_id = key >> 8;
 		p->payload = GS_LAYER_NVGRE;
+		w->payload_next = false;
 	}
 	return s;
 }

@@ -56,8 +56,7 @@ struct step decode_gre_v1(struct walk *w, uint16_t flags, uint16_t proto, uint32
 		return decode_eoip(w, (uint16_t)key);
 	if (len == 0)
 		return STEP_END;
-	if (outermost)
-		p->payload = GS_LAYER_PPP;
+	w->payload_next = outermost;
 	return STEP(PPP, 0);
 }
 

@@ -105,8 +105,8 @@ struct step decode_ipv4(struct walk *w, uint16_t arg)
 		if (proto == 6)
 			return STEP_END;
 		p->ip_off = off;
-		p->src = gs_addr_v4(h + 12);
-		p->dst = gs_addr_v4(h + 16);
+		gs_addr_set_v4(&p->src, h + 12);
+		gs_addr_set_v4(&p->dst, h + 16);
 		p->ip_version = 4;
 		p->ip_hdr_len = (uint8_t)header;
 		p->tos = h[1];
@@ -119,8 +119,8 @@ struct step decode_ipv4(struct walk *w, uint16_t arg)
 	} else if (is_inner(w)) {
 		p->has |= GS_HAS_INNER;
 		p->inner_off = off;
-		p->inner_src = gs_addr_v4(h + 12);
-		p->inner_dst = gs_addr_v4(h + 16);
+		gs_addr_set_v4(&p->inner_src, h + 12);
+		gs_addr_set_v4(&p->inner_dst, h + 16);
 		p->inner_version = 4;
 		p->inner_tos = h[1];
 		p->inner_ttl = h[8];
@@ -210,8 +210,8 @@ struct step decode_ipv6(struct walk *w, uint16_t arg)
 		return walk_bad(w);
 	if (!w->in_gre) {
 		p->ip_off = off;
-		p->src = gs_addr_v6(h + 8);
-		p->dst = gs_addr_v6(h + 24);
+		gs_addr_set_v6(&p->src, h + 8);
+		gs_addr_set_v6(&p->dst, h + 24);
 		p->ip_version = 6;
 		p->ip_hdr_len = 40;
 		p->tos = (uint8_t)(h[0] << 4 | h[1] >> 4);
@@ -223,8 +223,8 @@ struct step decode_ipv6(struct walk *w, uint16_t arg)
 	} else if (is_inner(w)) {
 		p->has |= GS_HAS_INNER;
 		p->inner_off = off;
-		p->inner_src = gs_addr_v6(h + 8);
-		p->inner_dst = gs_addr_v6(h + 24);
+		gs_addr_set_v6(&p->inner_src, h + 8);
+		gs_addr_set_v6(&p->inner_dst, h + 24);
 		p->inner_version = 6;
 		p->inner_tos = (uint8_t)(h[0] << 4 | h[1] >> 4);
 		p->inner_ttl = h[7];

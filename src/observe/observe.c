@@ -1,12 +1,12 @@
 /*
  * observe.c - the sighting table
  *
- * A record is a struct gs_sighting whose first 44 octets are the key, so a window that closes is passed on page by page as it lies in memory, in the order of
- * first packets. Two tables take turns: the window of the newest packets and the one before. A packet older than both starts over: everything is
+ * A record is a struct gs_sighting whose first 44 octets are the key, so a window that closes is passed on as it lies in memory, in the order of first
+ * packets. Two tables take turns: the window of the newest packets and the one before. A packet older than both starts over: everything is
  * passed on and the windows go back to it. That keeps one rule for reordering, for the next file of a series and for clocks that jump,
  * and costs nothing while time runs forward.
  *
- * Memory: 184 octets a sighting and 11 to 21 for its slot. At the cap a new key folds into a row per (destination, class), of which there are at most
+ * Memory: 192 octets a sighting and 11 to 21 for its slot. At the cap a new key folds into a row per (destination, class), of which there are at most
  * FOLD_ROWS, each with a HyperLogLog of 4 KiB; then into one row per class. A sixteenth of the cap is theirs.
  */
 #include "observe/observe.h"
@@ -17,6 +17,8 @@
 #include <stdlib.h>
 
 #define FOLD_ROWS 1024u
+#define HLLS (FOLD_ROWS + 3 * GS_CLASS_COUNT) /* the last: one per class and way it came */
+#define PASS_ON 4096u /* sightings in one call of the sink */
 
 struct window {
 	struct gs_map map;
@@ -55,7 +57,7 @@ int gs_observe_new(const struct gs_observe_options *o, const struct gs_sighting_
 	const size_t cap = o->memory_bytes - o->memory_bytes / 16;
 	if (gs_map_init(&ob->now.map, GS_SIGHTING_KEY_LEN, sizeof(struct gs_sighting), cap, ob->seed) < 0 ||
 	    gs_map_init(&ob->before.map, GS_SIGHTING_KEY_LEN, sizeof(struct gs_sighting), cap, ob->seed) < 0 ||
-	    gs_map_init(&ob->folds, GS_SIGHTING_KEY_LEN, sizeof(struct fold), SIZE_MAX, ob->seed) < 0) {
+	    gs_map_init(&ob->folds, GS_SIGHTING_KEY_LEN, sizeof(struct fold), 4 * HLLS * sizeof(struct fold), ob->seed) < 0) {
 		gs_observe_free(ob);
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	}
@@ -82,9 +84,9 @@ static int pass_on(struct gs_observe *ob, const struct gs_sighting *s, size_t n,
 
 static void note_peak(struct gs_observe *ob)
 {
-	size_t used = ob->now.map.used_bytes + ob->before.map.used_bytes;
+	size_t used = gs_map_used(&ob->now.map) + gs_map_used(&ob->before.map);
 	if (ob->hlls)
-		used += ob->folds.used_bytes + (FOLD_ROWS + GS_CLASS_COUNT) * sizeof *ob->hlls;
+		used += gs_map_used(&ob->folds) + HLLS * sizeof *ob->hlls;
 	if (used > ob->peak_bytes)
 		ob->peak_bytes = used;
 }
@@ -97,21 +99,14 @@ static int close_window(struct gs_observe *ob, struct window *w, struct gs_error
 		s->gre_key |= (uint32_t)s->gre_payload_len << 16;
 	}
 	w->version1 = false;
-	for (uint32_t i = 0; i < w->map.count; i += GS_MAP_PAGE) {
-		uint32_t n = w->map.count - i < GS_MAP_PAGE ? w->map.count - i : GS_MAP_PAGE;
+	for (uint32_t i = 0; i < w->map.count; i += PASS_ON) {
+		uint32_t n = w->map.count - i < PASS_ON ? w->map.count - i : PASS_ON;
 		int r = pass_on(ob, gs_map_at(&w->map, i), n, err);
 		if (r < 0)
 			return r;
 	}
 	w->start_ns = w->end_ns = 0;
-	if (w->map.used_bytes <= ob->cap_bytes / 4) {
-		gs_map_clear(&w->map);
-		return 0;
-	}
-	/* a flood's table would keep the other window small */
-	gs_map_done(&w->map);
-	if (gs_map_init(&w->map, GS_SIGHTING_KEY_LEN, sizeof(struct gs_sighting), ob->cap_bytes, ob->seed) < 0)
-		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	gs_map_clear(&w->map, ob->cap_bytes / 8); /* a flood's table would keep the other window small */
 	return 0;
 }
 
@@ -126,7 +121,7 @@ static int close_folds(struct gs_observe *ob, struct gs_error *err)
 		if (r < 0)
 			return r;
 	}
-	gs_map_clear(&ob->folds);
+	gs_map_clear(&ob->folds, SIZE_MAX / 2);
 	return 0;
 }
 
@@ -166,7 +161,7 @@ static struct window *window_of(struct gs_observe *ob, struct gs_time t, int *re
 		struct window w = ob->before;
 		ob->before = ob->now;
 		ob->now = w;
-		ob->now.map.cap_bytes = ob->cap_bytes - ob->cap_bytes / 16 - ob->before.map.used_bytes;
+		ob->now.map.cap_bytes = ob->cap_bytes - ob->cap_bytes / 16 - gs_map_used(&ob->before.map);
 	}
 	window_at(ob, &ob->now, t);
 	return *ret == 0 ? &ob->now : NULL;
@@ -209,7 +204,7 @@ static int fold_in(struct gs_observe *ob, const struct gs_packet *p, const struc
 	struct gs_sighting key = { .dst = p->dst, .class_ = v->class_, .via = p->via };
 	bool is_new;
 
-	if (!ob->hlls && !(ob->hlls = calloc(FOLD_ROWS + 3 * GS_CLASS_COUNT, sizeof *ob->hlls)))
+	if (!ob->hlls && !(ob->hlls = calloc(HLLS, sizeof *ob->hlls)))
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	struct fold *fold = gs_map_find(&ob->folds, gs_map_hash(&ob->folds, &key), &key);
 	if (!fold) {
