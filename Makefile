@@ -6,7 +6,7 @@ all: build/build.ninja
 
 build/build.ninja:
 	tools/install-deps
-	meson setup build --buildtype=release -Dtests=disabled $(MESON_ARGS)
+	meson setup build -Doptimization=2 -Ddebug=true -Dwerror=false -Dtests=disabled $(MESON_ARGS)
 
 # Place and network databases, into data/
 data:
