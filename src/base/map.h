@@ -65,12 +65,14 @@ static inline void *gs_map_at(const struct gs_map *m, uint32_t number)
 /* The second prefetch: the record that the slot names, once the slot itself has arrived. */
 static inline void gs_map_prefetch_record(const struct gs_map *m, uint64_t hash)
 {
-	const struct gs_map_slot *s = &m->slots[(uint32_t)hash & m->mask];
-	if (s->number && s->tag == (uint32_t)(hash >> 32)) {
-		const uint8_t *r = gs_map_at(m, s->number - 1);
-		__builtin_prefetch(r);
-		__builtin_prefetch(r + 64);
-	}
+	uint32_t tag = (uint32_t)(hash >> 32), at = (uint32_t)hash & m->mask;
+	while (m->slots[at].number && m->slots[at].tag != tag)
+		at = (at + 1) & m->mask;
+	if (!m->slots[at].number)
+		return;
+	const uint8_t *r = gs_map_at(m, m->slots[at].number - 1);
+	__builtin_prefetch(r, 1);
+	__builtin_prefetch(r + 64, 1);
 }
 
 /* The record of a key, or NULL. */

@@ -273,8 +273,9 @@ int gs_observe_packets(struct gs_observe *ob, const struct gs_packet *const *p, 
 			return r;
 		p += 64, v += 64, n -= 64;
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		key_of(p[i], &v[i], &keys[i]);
+	for (size_t i = 0; i < n; i++) { /* a loop of its own: hashing reads in words what was just stored in octets, and would wait for it */
 		hash[i] = gs_map_hash(&ob->now.map, &keys[i]);
 		gs_map_prefetch(&ob->now.map, hash[i]);
 	}

@@ -38,7 +38,7 @@ void gs_source_close(struct gs_source *s); /* NULL is fine */
 
 void gs_source_info(const struct gs_source *s, struct gs_source_info *ret);
 
-#define GS_SOURCE_BATCH 64 /* a good number to ask for: a batch's headers and table slots fit in L1 together */
+#define GS_SOURCE_BATCH 32 /* a good number to ask for: what a batch decodes to stays in a 32 KiB L1 cache */
 
 /*
  * The next frames, at most max (>= 1). Their bytes are lent until the next call. Nothing is allocated per frame.
