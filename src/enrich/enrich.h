@@ -23,22 +23,27 @@ struct gs_enrich_options {
 };
 
 /*
- * Opens what is named and finds the rest. A named file that is missing, damaged or of no known layout is an error that names it
+ * Opens what is named and finds the rest (where and in which order: enrich.c). Of several files of a kind the first that covers an address
+ * family (IPv4, IPv6) gives it; a named one that adds no family is an error. What a file holds is decided by its contents. A named file that is missing, damaged or of no known layout is an error that names it
  * (GS_ERR_NOENT, GS_ERR_CONFIG, ...); data that was only searched for and is absent is not: see gs_enrich_missing.
  */
 int gs_enrich_open(const struct gs_enrich_options *o, struct gs_enrich **ret, struct gs_error *err);
 void gs_enrich_close(struct gs_enrich *e); /* NULL is fine */
 
-/* Never fails: what is unknown is empty. Cheap for addresses of the same network in succession; meant to be called once per source. */
+/* Never fails: what is unknown is empty. ::ffff:a.b.c.d is looked up as a.b.c.d. Not for several threads at once. Cheap for addresses of the same network in succession; meant to be called once per source. */
 void gs_enrich_lookup(struct gs_enrich *e, const struct gs_addr *a, struct gs_origin *ret);
 
-/* The string of an id in a gs_origin. */
+/* The string of an id in a gs_origin: valid UTF-8 without control characters, whatever the file held. */
 const char *gs_enrich_string(const struct gs_enrich *e, uint32_t id);
 
-/* Databases in use, up to GS_MAX_DATABASES. */
+/* Databases in use, up to GS_MAX_DATABASES; the IPv4 and the IPv6 file of one edition are one. */
 unsigned gs_enrich_databases(const struct gs_enrich *e, struct gs_database ret[GS_MAX_DATABASES]);
 
-/* One sentence on what is absent and where it was looked for, NULL if nothing is. */
+/*
+ * One sentence on what is absent and where it was looked for, NULL if nothing is. Lives until the next call. Ask again after the look-ups:
+ * a table found in a folder is read at the first of them, and only then is known whether it is sound, whether an address family was asked for
+ * that no file covers, and whether a look-up met damage.
+ */
 const char *gs_enrich_missing(const struct gs_enrich *e);
 
 /* IPv4 addresses that the ASN table gives to a network, and to all networks; 0 where the table is no list of ranges. */
