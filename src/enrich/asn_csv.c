@@ -49,7 +49,8 @@ static const char *field_end(const char *p, bool quoted, bool last)
 /* What stands where an AS number should, if it is worth saying. */
 static const char *no_asn(const char *p)
 {
-	bool letters = p[0] >= 'A' && p[0] <= 'Z' && p[1] >= 'A' && p[1] <= 'Z' && (p[2] == ',' || p[2] == '"' || p[2] == '\n' || p[2] == '\r');
+	bool letters = p[0] >= 'A' && p[0] <= 'Z' && p[1] >= 'A' && p[1] <= 'Z';
+	letters = letters && (p[2] == ',' || p[2] == '"' || p[2] == '\n' || p[2] == '\r');
 	return letters ? "a country where an AS number was expected: this is a table of places, which are read from .mmdb files" :
 	                 "expected an AS number in the third field (start,end,asn,name)";
 }

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* 39 digits can be too many for 128 bits. In two steps of 64 bits, as 128-bit multiplication is slow and half a million rows have two each. */
+/* 39 digits can be too many for 128 bits. In two steps of 64 bits, as 128-bit multiplication is slow and half a million rows have two
+ * each. */
 const char *take_decimal(const char *p, gs_u128 *ret)
 {
 	const char *start = p;
@@ -69,7 +70,8 @@ const char *take_address(const char *p, const char *end, bool integers, gs_u128 
 	return q;
 }
 
-/* Moves what is left to the front and fills up. A line end always stands behind the last octet, so that parsers need no bound of their own. */
+/* Moves what is left to the front and fills up. A line end always stands behind the last octet, so that parsers need no bound of their
+ * own. */
 static int refill(struct asn_file *f, struct gs_error *err)
 {
 	memmove(f->buf, f->buf + f->at, f->len - f->at);
@@ -129,6 +131,13 @@ static int check_family(struct asn_file *f, struct asn_row *row, struct gs_error
 	return 0;
 }
 
+/* A file that ends in the middle of a line may end in the middle of a number, and 134 is a network too. */
+static bool ends_in_number(const struct asn_file *f, const struct asn_row *row, const char *next)
+{
+	const char *end = f->buf + f->len;
+	return next > end && row->name == end && end[-1] >= '0' && end[-1] <= '9';
+}
+
 int asn_file_next(struct asn_file *f, struct asn_row *ret, struct gs_error *err)
 {
 	const char *next;
@@ -152,6 +161,8 @@ int asn_file_next(struct asn_file *f, struct asn_row *ret, struct gs_error *err)
 		if (r < 0)
 			return r;
 	}
+	if (ends_in_number(f, ret, next))
+		return bad_row(f, "the file ends in an AS number, without a line end: cut short?", err);
 	int r = check_family(f, ret, err);
 	if (r < 0)
 		return r;
@@ -179,7 +190,8 @@ static void skip_heading(struct asn_file *f)
 static int learn_format(struct asn_file *f, struct gs_error *err)
 {
 	if (memchr(f->buf, '\0', f->len < 4096 ? f->len : 4096))
-		return gs_fail(err, GS_ERR_CONFIG, "%s is binary, but holds no MaxMind metadata: cut short, compressed or of another format", f->path);
+		return gs_fail(err, GS_ERR_CONFIG, "%s is binary, but holds no MaxMind metadata: cut short, compressed or something else",
+		               f->path);
 	if (f->len >= 3 && memcmp(f->buf, "\xef\xbb\xbf", 3) == 0)
 		f->at = 3;
 	skip_heading(f);

@@ -1,8 +1,8 @@
 /*
  * asn_file.h - rows of a text table of networks, one after the other
  *
- * Reads the file once, in blocks, and never holds more than one of them. The two formats differ only in how a row is taken (asn_csv.c, pfx2as.c);
- * which it is, the first row says. Blank lines and lines that start with '#' are passed over, and so is a heading in line 1.
+ * Reads the file once, in blocks, and never holds more than one of them. The two formats differ only in how a row is taken (asn_csv.c,
+ * pfx2as.c); which it is, the first row says. Blank lines and lines that start with '#' are passed over, and so is a heading in line 1.
  */
 #ifndef GS_ENRICH_ASN_FILE_H
 #define GS_ENRICH_ASN_FILE_H
@@ -24,7 +24,8 @@ struct asn_row {
 	size_t name_len;
 };
 
-/* Takes the row at p. A line end stands at *end. Result: behind the row's line end (end + 1 where the row ran into *end), or NULL and why. */
+/* Takes the row at p. A line end stands at *end. Result: behind the row's line end (end + 1 where the row ran into *end), or NULL and why.
+ * */
 typedef const char *asn_row_fn(const char *p, const char *end, struct asn_row *row, const char **why);
 asn_row_fn asn_csv_row;
 asn_row_fn pfx2as_row;

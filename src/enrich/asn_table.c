@@ -1,12 +1,12 @@
 /*
  * asn_table.c - from rows to sorted arrays that answer in some ten nanoseconds
  *
- * Ranges may overlap in the file (real tables have one here and there, prefixes nest by nature): the narrower wins, of two as narrow the earlier.
- * That is settled once after reading, so that a look-up is one binary search over ranges that do not touch; for IPv4 an index on the upper
- * 16 bits leaves a handful of rows to search.
+ * Ranges may overlap in the file (real tables have one here and there, prefixes nest by nature): the narrower wins, of two as narrow the
+ * earlier. That is settled once after reading, so that a look-up is one binary search over ranges that do not touch; for IPv4 an index on
+ * the upper 16 bits leaves a handful of rows to search.
  *
- * A network has one name, the first that the table gives for its number. Memory: 12 octets a range for IPv4 (and 256 KiB), 48 for IPv6, some
- * 60 a network and its name.
+ * A network has one name, the first that the table gives for its number. Memory: 12 octets a range for IPv4 (and 256 KiB), 48 for IPv6,
+ * some 60 a network and its name.
  */
 #include "enrich/asn_table.h"
 
@@ -32,7 +32,8 @@ struct range6 {
 	uint32_t net;
 };
 
-/* The parts of a range stand together: a look-up of an address nobody asked for lately waits for memory, and this way for one line of it. */
+/* The parts of a range stand together: a look-up of an address nobody asked for lately waits for memory, and this way for one line of it.
+ * */
 struct ranges {
 	union {
 		struct range4 *r4;
@@ -166,7 +167,8 @@ static int read_rows(struct asn_table *t, struct gs_error *err)
 	while ((r = asn_file_next(&f, &row, err)) > 0) {
 		uint32_t net = net_of_row(t, &row);
 		if (t->ranges.count == ASN_TABLE_MAX_ROWS)
-			r = gs_fail(err, GS_ERR_LIMIT, "%s, line %llu: more than %u ranges", t->path, (unsigned long long)f.line, ASN_TABLE_MAX_ROWS);
+			r = gs_fail(err, GS_ERR_LIMIT, "%s, line %llu: more than %u ranges", t->path, (unsigned long long)f.line,
+			            ASN_TABLE_MAX_ROWS);
 		else if (net == UINT32_MAX || !ranges_add(t, &t->ranges, row.first, row.last, net))
 			r = gs_fail(err, GS_ERR_NOMEM, "out of memory for %s", t->path);
 		if (r < 0)
@@ -209,7 +211,8 @@ static bool sort_ranges(const struct asn_table *t, struct ranges *r)
 	return true;
 }
 
-/* The ranges that cover the present point, the winner on top: a binary heap of range numbers. Those that ended are dropped when they come up. */
+/* The ranges that cover the present point, the winner on top: a binary heap of range numbers. Those that ended are dropped when they come
+ * up. */
 struct heap {
 	uint32_t *at;
 	uint32_t count;
@@ -252,8 +255,8 @@ static bool overlaps(const struct asn_table *t)
 	return false;
 }
 
-/* From left to right: whoever is on top keeps the ground up to its own end or to the start of the next range, whichever comes first. Each turn
- * uses up a start or an end, so there are at most twice as many pieces as ranges. */
+/* From left to right: whoever is on top keeps the ground up to its own end or to the start of the next range, whichever comes first. Each
+ * turn uses up a start or an end, so there are at most twice as many pieces as ranges. */
 static bool sweep(const struct asn_table *t, struct heap *h, struct ranges *out)
 {
 	const struct ranges *r = &t->ranges;
@@ -374,6 +377,11 @@ void asn_table_close(struct asn_table *t)
 		return;
 	table_clear(t);
 	free(t);
+}
+
+bool asn_table_loaded(const struct asn_table *t)
+{
+	return t->loaded;
 }
 
 uint8_t asn_table_family(const struct asn_table *t)

@@ -19,6 +19,7 @@ void asn_table_close(struct asn_table *t); /* NULL is fine */
 /* Reads all rows, once: a later call gives the first one's result (without a sentence). On an error the table stays empty. */
 int asn_table_load(struct asn_table *t, struct gs_error *err);
 
+bool asn_table_loaded(const struct asn_table *t);
 uint8_t asn_table_family(const struct asn_table *t);
 
 /* False, and nothing set, where the table does not know the address. For a loaded table and an address of its family. */

@@ -1,11 +1,12 @@
 /*
  * database.c - what to call a data file, of when it is, and whom its licence wants credited
  *
- * Who made it is looked for in the MaxMind metadata first (files are renamed, metadata is not), then in MANIFEST.tsv, then in the file's name.
+ * Who made it is looked for in the MaxMind metadata first (files are renamed, metadata is not), then in MANIFEST.tsv, then in the file's
+ * name.
  *
  * The edition is, in this order: the build time in the file; the version in a MANIFEST.tsv beside it or one folder up
- * (`path<TAB>package<TAB>version<TAB>octets<TAB>sha256`, where path and size fit; version 2.3.2026061719 means 2026-06-17); a date in the file's name;
- * the file's modification time, said to be that. Unpacked npm archives have files of 1985, so nothing before 2000 is believed.
+ * (`path<TAB>package<TAB>version<TAB>octets<TAB>sha256`, where path and size fit; version 2.3.2026061719 means 2026-06-17); a date in the
+ * file's name; the file's modification time, said to be that. Unpacked npm archives have files of 1985, so nothing before 2000 is believed.
  */
 #include "enrich/database.h"
 
@@ -137,7 +138,8 @@ static bool manifest_line(const char *line, size_t len, const char *key, uint64_
 			field[i + 1] = tab + 1;
 	}
 	char octets[24];
-	if (field_len[0] != strlen(key) || memcmp(field[0], key, field_len[0]) != 0 || !copy_field(octets, sizeof octets, field[3], field_len[3]))
+	if (field_len[0] != strlen(key) || memcmp(field[0], key, field_len[0]) != 0 ||
+	    !copy_field(octets, sizeof octets, field[3], field_len[3]))
 		return false;
 	return strtoull(octets, NULL, 10) == size && copy_field(ret->package, sizeof ret->package, field[1], field_len[1]) &&
 	       copy_field(ret->version, sizeof ret->version, field[2], field_len[2]);
@@ -182,7 +184,8 @@ static bool manifest_of(const char *path, uint64_t size, struct gs_arena *arena,
 
 /* ---------------------------------------------------------------------------------------------------------------------------------- */
 
-static const char *edition_of(const struct database_facts *f, const struct manifest_entry *entry, int64_t modified_s, struct gs_arena *arena)
+static const char *edition_of(const struct database_facts *f, const struct manifest_entry *entry, int64_t modified_s,
+                              struct gs_arena *arena)
 {
 	char date[DATE_MAX];
 

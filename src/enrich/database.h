@@ -15,7 +15,8 @@ struct database_facts {
 	const char *product;     /* "City", "Country", "ASN" */
 };
 
-/* Fills *ret with strings in the arena. Never fails: what cannot be told is called by its file name, is "undated", and asks for no credit. */
+/* Fills *ret with strings in the arena. Never fails: what cannot be told is called by its file name, is "undated", and asks for no credit.
+ * */
 void database_describe(const struct database_facts *f, struct gs_arena *arena, struct gs_database *ret);
 
 #endif

@@ -10,12 +10,14 @@
  *             geolite2-asn*.mmdb  *asn*.mmdb                            MaxMind, DB-IP
  *             routeviews-*.pfx2as  *.pfx2as                             no names
  *   place     dbip-city*.mmdb  geolite2-city*.mmdb  *city*.mmdb
- *             *country*.mmdb                                            only the country, where no city file is found
+ *             *country*.mmdb                                            only the country, where no folder has a city file
  *
- * The folder comes before its subfolders, these in byte order; among names that fit the same pattern the last in byte order comes first, which
- * of dated names is the newest. What a file holds is decided by its contents: one that turns out to be of the other kind is passed over.
+ * The folder comes before its subfolders, these in byte order; among names that fit the same pattern the last in byte order comes first,
+ * which of dated names is the newest. What a file holds is decided by its contents: one that turns out to be of the other kind is passed
+ * over.
  *
- * Text tables are read at the first look-up that needs them (named ones at opening, so that what is wrong with them is an error in time).
+ * Text tables are read at opening, so that one with a bad line is an error (named) or makes room for the next best (found) in time; only a
+ * found IPv6 table waits for the first IPv6 address, which most captures never bring.
  */
 #include "enrich/enrich.h"
 
@@ -35,6 +37,7 @@
 #define MAX_NAMES (2u << 20)
 #define MAX_NAME_BYTES (128u << 20)
 #define MAX_INFO_BYTES (1u << 20)
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum kind {
 	KIND_NETWORK,
@@ -57,8 +60,8 @@ static const struct {
 	const char *const *patterns;
 	size_t n_patterns;
 } kinds[KIND_COUNT] = {
-	{ "network (ASN) table", "--asn-db", "--city-db", "networks", network_patterns, sizeof network_patterns / sizeof *network_patterns },
-	{ "city database", "--city-db", "--asn-db", "places", place_patterns, sizeof place_patterns / sizeof *place_patterns },
+	{ "network (ASN) table", "--asn-db", "--city-db", "networks", network_patterns, COUNT(network_patterns) },
+	{ "city database", "--city-db", "--asn-db", "places", place_patterns, COUNT(place_patterns) },
 };
 
 struct db { /* one open file */
@@ -173,7 +176,7 @@ static bool db_adopt(struct gs_enrich *e, const struct db *d)
 	struct db *kept = &e->dbs[e->n_dbs++];
 	*kept = *d;
 	kept->used = true;
-	kept->ready = kept->mmdb != NULL;
+	kept->ready = kept->mmdb || asn_table_loaded(kept->table);
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		if (kept->has[f] && !by[f])
 			by[f] = kept;
@@ -190,14 +193,16 @@ static int open_named(struct gs_enrich *e, enum kind kind, const char *path, str
 		return r;
 	if (db_kind(&d) != kind) {
 		const char *what = db_only_country(&d) ? "country database" : kinds[db_kind(&d)].data;
-		r = gs_fail(err, GS_ERR_CONFIG, "%s is a %s, not a %s: name it with %s", path, what, kinds[kind].data, kinds[kind].other_option);
+		r = gs_fail(err, GS_ERR_CONFIG, "%s is a %s, not a %s: name it with %s", path, what, kinds[kind].data,
+		            kinds[kind].other_option);
 	} else if (d.table) {
 		r = asn_table_load(d.table, err);
 	}
 	if (r == 0 && !db_adopt(e, &d)) {
 		const struct db *first = e->by[kind][d.has[FAMILY_4] ? FAMILY_4 : FAMILY_6];
-		r = gs_fail(err, GS_ERR_CONFIG, "%s adds nothing: %s is the %s for %s addresses already", path, first ? first->path : "another file",
-		            kinds[kind].data, !d.has[FAMILY_4] ? "IPv6" : d.has[FAMILY_6] ? "all" : "IPv4");
+		const char *which = !d.has[FAMILY_4] ? "IPv6" : d.has[FAMILY_6] ? "all" : "IPv4";
+		r = gs_fail(err, GS_ERR_CONFIG, "%s adds nothing: %s is the %s for %s addresses already", path,
+		            first ? first->path : "another file", kinds[kind].data, which);
 	}
 	if (r < 0)
 		db_close(&d);
@@ -211,8 +216,22 @@ static void note_trouble(const struct gs_enrich *e, enum kind kind, const struct
 		gs_buf_puts(b, err->text);
 }
 
-/* True: the folder has the kind. */
-static bool search_folder(struct gs_enrich *e, enum kind kind, const char *folder)
+/* Whether a found file is what is looked for, as far as can be told without being asked anything yet. */
+static bool db_suits(struct gs_enrich *e, enum kind kind, struct db *d, bool country)
+{
+	struct gs_error err = { 0 };
+
+	if (db_kind(d) != kind || (db_only_country(d) && !country))
+		return false;
+	if (d->table && d->has[FAMILY_4] && !e->by[kind][FAMILY_4] && asn_table_load(d->table, &err) < 0) {
+		note_trouble(e, kind, &err);
+		return false;
+	}
+	return true;
+}
+
+/* True: the folder has the kind; countries without cities count where country is set. */
+static bool search_folder(struct gs_enrich *e, enum kind kind, const char *folder, bool country)
 {
 	struct find_result found;
 	struct db **by = e->by[kind];
@@ -221,9 +240,11 @@ static bool search_folder(struct gs_enrich *e, enum kind kind, const char *folde
 	for (unsigned i = 0; i < found.count && !(by[FAMILY_4] && by[FAMILY_6]); i++) {
 		struct gs_error err = { 0 };
 		struct db d;
-		if (db_open(e, found.path[i], &d, &err) < 0)
+		if (db_open(e, found.path[i], &d, &err) < 0) {
 			note_trouble(e, kind, &err);
-		else if (db_kind(&d) != kind || !db_adopt(e, &d))
+			continue;
+		}
+		if (!db_suits(e, kind, &d, country) || !db_adopt(e, &d))
 			db_close(&d);
 	}
 	find_done(&found);
@@ -238,9 +259,12 @@ static int open_kind(struct gs_enrich *e, enum kind kind, const char *const *nam
 		if (r < 0)
 			return r;
 	}
-	for (size_t i = 0; n_named == 0 && i < o->n_folders; i++)
-		if (search_folder(e, kind, o->folders[i]))
-			break;
+	if (n_named > 0)
+		return 0;
+	for (int country = 0; country <= (kind == KIND_PLACE); country++)
+		for (size_t i = 0; i < o->n_folders; i++)
+			if (search_folder(e, kind, o->folders[i], country))
+				return 0;
 	return 0;
 }
 
@@ -291,7 +315,7 @@ static struct gs_addr unmapped(const struct gs_addr *a)
 	return a->family == 6 && memcmp(a->b, mapped, sizeof mapped) == 0 ? gs_addr_v4(a->b + 12) : *a;
 }
 
-/* A found table that turns out to be bad is given up: its kind is missing from then on. */
+/* A found table that turns out to be bad so late is given up: nothing is known for its family from then on. */
 static bool table_ready(const struct gs_enrich *e, enum kind kind, struct db *d)
 {
 	struct gs_error err = { 0 };
@@ -388,13 +412,6 @@ static void tell_absent(const struct gs_enrich *e, struct gs_buf *b)
 		gs_buf_put(b, e->looked_in.data, e->looked_in.len);
 		gs_buf_putc(b, ')');
 	}
-	for (int k = 0; k < KIND_COUNT; k++) {
-		const struct gs_buf *t = &e->told->trouble[k];
-		if (t->len && !has_kind(e, (enum kind)k)) {
-			gs_buf_puts(b, "; not usable: ");
-			gs_buf_put(b, t->data, t->len);
-		}
-	}
 	if (network && place)
 		gs_buf_puts(b, ": networks and places stay empty; `make data`, or --asn-db and --city-db, bring them");
 	else
@@ -415,25 +432,29 @@ static void tell_partial(const struct gs_enrich *e, struct gs_buf *b)
 			const struct db *d = e->by[k][f];
 			if (!has_kind(e, (enum kind)k) || !e->told->asked[f] || (d && d->used))
 				continue;
-			gs_buf_printf(b, "%sno %s for %s addresses", gap(b), kinds[k].data, f == FAMILY_4 ? "IPv4" : "IPv6");
-			if (e->told->trouble[k].len) {
-				gs_buf_puts(b, " (not usable: ");
-				gs_buf_put(b, e->told->trouble[k].data, e->told->trouble[k].len);
-				gs_buf_putc(b, ')');
-			}
-			gs_buf_printf(b, ": their %s stay empty", kinds[k].stays_empty);
+			gs_buf_printf(b, "%sno %s for %s addresses: their %s stay empty", gap(b), kinds[k].data,
+			              f == FAMILY_4 ? "IPv4" : "IPv6", kinds[k].stays_empty);
 		}
 	}
 	if (has_kind(e, KIND_PLACE) && !has_cities(e))
-		gs_buf_printf(b, "%sonly a country database, no city database: cities stay empty; `make data` or --city-db brings one", gap(b));
+		gs_buf_printf(b, "%sonly a country database, no city database: cities stay empty; `make data` or --city-db brings one",
+		              gap(b));
 }
 
 static void tell_damage(const struct gs_enrich *e, struct gs_buf *b)
 {
+	for (int k = 0; k < KIND_COUNT; k++) {
+		const struct gs_buf *t = &e->told->trouble[k];
+		if (t->len) {
+			gs_buf_printf(b, "%snot used: ", gap(b));
+			gs_buf_put(b, t->data, t->len);
+		}
+	}
 	for (unsigned i = 0; i < e->n_dbs; i++) {
 		uint64_t n = e->dbs[i].mmdb ? mmdb_damaged(e->dbs[i].mmdb) : 0;
 		if (n)
-			gs_buf_printf(b, "%s%s is damaged: %llu look-ups or records in it gave nothing", gap(b), e->dbs[i].path, (unsigned long long)n);
+			gs_buf_printf(b, "%s%s is damaged: %llu look-ups or records in it gave nothing", gap(b), e->dbs[i].path,
+			              (unsigned long long)n);
 	}
 	if (gs_strtab_refused(e->names))
 		gs_buf_printf(b, "%smore than %u names or %u MiB of them: %llu names stay empty", gap(b), MAX_NAMES, MAX_NAME_BYTES >> 20,

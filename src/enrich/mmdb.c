@@ -1,15 +1,16 @@
 /*
  * mmdb.c - MaxMind DB files through libmaxminddb: layouts, and records read once
  *
- * Two layouts of places, told apart once at opening by looking into the first records, as names lie (DB-IP files are found under MaxMind's name):
+ * Two layouts of places, told apart once at opening by looking into the first records, as names lie (DB-IP files are found under MaxMind's
+ * name):
  *
  *   nested (MaxMind, DB-IP)   country.iso_code  subdivisions[0].names.en  city.names.en
  *   flat (ip-location-db)     country_code      state1                    city
  *
  * Networks are flat with both: autonomous_system_number, autonomous_system_organization.
  *
- * Many networks share a record, and reading one costs several times the walk to it: results are kept by the record's offset, in a map with a
- * cap that is emptied when it is full. A file is checked before libmaxminddb opens it: its own checks are incomplete before 1.13.
+ * Many networks share a record, and reading one costs several times the walk to it: results are kept by the record's offset, in a map with
+ * a cap that is emptied when it is full. A file is checked before libmaxminddb opens it: its own checks are incomplete before 1.13.
  */
 #include "enrich/mmdb.h"
 
@@ -245,8 +246,8 @@ static int learn_layout(struct mmdb *m, const char *path, struct gs_error *err)
 	else if ((p.records == 0 && type_says(m, "country")) || p.flat || m->nested)
 		m->kind = MMDB_KIND_COUNTRY;
 	else
-		return gs_fail(err, GS_ERR_CONFIG, "%s: a MaxMind database of type '%s' whose records name no network, city or country", path,
-		               m->type);
+		return gs_fail(err, GS_ERR_CONFIG, "%s: a MaxMind database of type '%s' whose records name no network, city or country",
+		               path, m->type);
 	return 0;
 }
 

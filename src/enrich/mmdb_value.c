@@ -6,7 +6,8 @@
 
 #define MM_MAX_DEPTH 16
 
-/* One value where it stands, without following: *ret_pointer is set for a pointer. *ret_next is behind it; for a map or array, at its first child. */
+/* One value where it stands, without following: *ret_pointer is set for a pointer. *ret_next is behind it; for a map or array, at its
+ * first child. */
 static bool value_here(const struct mm_section *s, uint32_t at, struct mm_value *ret, uint32_t *ret_pointer, uint32_t *ret_next)
 {
 	struct gs_cursor c = gs_cursor_of(s->base, s->size, s->size);

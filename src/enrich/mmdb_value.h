@@ -1,10 +1,10 @@
 /*
  * mmdb_value.h - values in the data section of a MaxMind DB file, read with bounds
  *
- * libmaxminddb finds the record of an address; its contents are read here. Not by MMDB_aget_value and MMDB_get_entry_data_list: before 1.13.0
- * (Debian 12 has 1.7.1) the first recurses as deep as a damaged file nests, the second follows pointers in circles. Nothing here recurses
- * without a bound, every step moves forward, and strings are lent in place (not NUL-terminated).
- * Source: MaxMind DB File Format Specification 2.0.
+ * libmaxminddb finds the record of an address; its contents are read here. Not by MMDB_aget_value and MMDB_get_entry_data_list: before
+ * 1.13.0 (Debian 12 has 1.7.1) the first recurses as deep as a damaged file nests, the second follows pointers in circles. Nothing here
+ * recurses without a bound, every step moves forward, and strings are lent in place (not NUL-terminated). Source: MaxMind DB File Format
+ * Specification 2.0.
  */
 #ifndef GS_ENRICH_MMDB_VALUE_H
 #define GS_ENRICH_MMDB_VALUE_H

@@ -1,8 +1,8 @@
 /*
  * pfx2as.c - a row of a prefix-to-AS table: prefix TAB length TAB asn
  *
- * CAIDA's layout of Route Views data. Of a prefix with several origins (`1_2`, most frequent first since October 2010) and of an AS set (`{1,2}`
- * or `1,2`) the first is taken: a sighting has one network, and the file itself calls the first the best. There are no names.
+ * CAIDA's layout of Route Views data. Of a prefix with several origins (`1_2`, most frequent first since October 2010) and of an AS set
+ * (`{1,2}` or `1,2`) the first is taken: a sighting has one network, and the file itself calls the first the best. There are no names.
  * Prefixes nest, and the most specific wins, as in routing: asn_table.c's rule for overlapping ranges.
  */
 #include "enrich/asn_file.h"
