@@ -259,10 +259,10 @@ static int block_add(struct mk *mk, struct mk_words *w)
 			r = mk_number(value, UINT32_MAX, &first) ? 0 : mk_expected(mk, &at, "len and a number");
 		else if (mk_words_option(w, "last", &value))
 			r = mk_number(value, UINT32_MAX, &last) ? 0 : mk_expected(mk, &at, "last and a number");
-		else if (!mk_octets(w->t[w->i].text, &octets))
-			r = mk_expected(mk, w, "len, last or an even number of hex digits");
-		else
+		else if (mk_octets_word(&w->t[w->i], &octets))
 			w->i++;
+		else
+			r = mk_expected(mk, w, "len, last, an even number of hex digits or \"text\"");
 	}
 	if (r == 0) {
 		uint32_t total = (uint32_t)(12 + ((octets.len + 3) & ~(size_t)3));
@@ -279,12 +279,9 @@ static int raw_add(struct mk *mk, struct mk_words *w)
 {
 	if (mk_words_end(w))
 		return mk_expected(mk, w, "octets");
-	for (; !mk_words_end(w); w->i++) {
-		if (w->t[w->i].quoted)
-			gs_buf_puts(&mk->file->out, w->t[w->i].text);
-		else if (!mk_octets(w->t[w->i].text, &mk->file->out))
+	for (; !mk_words_end(w); w->i++)
+		if (!mk_octets_word(&w->t[w->i], &mk->file->out))
 			return mk_expected(mk, w, "an even number of hex digits or \"text\"");
-	}
 	return 0;
 }
 

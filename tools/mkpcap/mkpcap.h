@@ -65,6 +65,8 @@ bool mk_duration(const char *text, int64_t *ret_ns);                            
 bool mk_mac(const char *text, uint8_t ret[6]);
 /* Appends one item of octets: hex digits, or an IPv4 or IPv6 address; commas join items. */
 bool mk_octets(const char *text, struct gs_buf *to);
+/* The same for a word that may be "text". */
+bool mk_octets_word(const struct mk_token *word, struct gs_buf *to);
 
 /* Steele, Lea, Flood: Fast splittable pseudorandom number generators (2014): splitmix64. */
 static inline uint64_t mk_random(uint64_t *state)

@@ -175,12 +175,9 @@ static int parse_rest(struct mk *mk, struct mk_words *w, struct mk_layer *l)
 
 	if (at_separator(w))
 		return mk_expected(mk, w, "octets for %s", l->kind->name);
-	for (; r == 0 && !at_separator(w); w->i++) {
-		if (w->t[w->i].quoted)
-			gs_buf_puts(&octets, w->t[w->i].text);
-		else if (!mk_octets(w->t[w->i].text, &octets))
+	for (; r == 0 && !at_separator(w); w->i++)
+		if (!mk_octets_word(&w->t[w->i], &octets))
 			r = mk_expected(mk, w, "an even number of hex digits, an address or \"text\"");
-	}
 	if (r == 0 && octets.failed)
 		r = gs_fail(mk->err, GS_ERR_NOMEM, "out of memory while reading %s", mk->path);
 	if (r == 0) {

@@ -272,3 +272,11 @@ bool mk_octets(const char *text, struct gs_buf *to)
 		text += len + 1;
 	}
 }
+
+bool mk_octets_word(const struct mk_token *word, struct gs_buf *to)
+{
+	if (!word->quoted)
+		return mk_octets(word->text, to);
+	gs_buf_puts(to, word->text);
+	return true;
+}
