@@ -394,7 +394,7 @@ static struct gs_origin record_origin(struct mmdb *m, uint32_t offset)
 	uint64_t hash = XXH3_64bits_withSeed(&offset, sizeof offset, m->cache.seed); /* gs_map_hash with the length known to the compiler */
 	struct cached *c = gs_map_get(&m->cache, hash, &offset, &is_new);
 	if (!c) {
-		gs_map_clear(&m->cache, SIZE_MAX / 2);
+		gs_map_clear(&m->cache, CACHE_BYTES);
 		c = gs_map_get(&m->cache, hash, &offset, &is_new);
 	}
 	struct gs_origin o = { 0 };
