@@ -2,6 +2,7 @@
 
 #include "grescope/error.h"
 #include "query/distinct.h"
+#include "query/sizes.h"
 
 #include <stdlib.h>
 
@@ -43,10 +44,11 @@ int cube_init(struct cube *c, bool has_extras, size_t cap_bytes, uint64_t seed)
 	const size_t for_folds = has_extras ? cap_bytes / 8 : 0, folds = for_folds / FOLD_BYTES;
 	c->max_folds = folds < 64 ? 0 : folds > 1u << 20 ? 1u << 20 : (uint32_t)folds; /* fewer are not worth their first page */
 	c->cap_bytes = cap_bytes - for_folds;
-	if (gs_map_init(&c->v4, sizeof(struct key4), sizeof(struct entry4), c->cap_bytes, seed) < 0 ||
-	    gs_map_init(&c->v6, sizeof(struct key6), sizeof(struct entry6), c->cap_bytes, seed) < 0 ||
-	    gs_map_init(&c->extras, offsetof(struct cube_extra, number), sizeof(struct cube_extra), c->cap_bytes / 3, seed) < 0 ||
-	    gs_map_init(&c->folds, FOLD_KEY_LEN, sizeof(struct cube_fold), SIZE_MAX, seed) < 0) {
+	const size_t cap = query_map_cap(c->cap_bytes);
+	if (gs_map_init(&c->v4, sizeof(struct key4), sizeof(struct entry4), cap, seed) < 0 ||
+	    gs_map_init(&c->v6, sizeof(struct key6), sizeof(struct entry6), cap, seed) < 0 ||
+	    gs_map_init(&c->extras, offsetof(struct cube_extra, number), sizeof(struct cube_extra), cap, seed) < 0 ||
+	    gs_map_init(&c->folds, FOLD_KEY_LEN, sizeof(struct cube_fold), query_map_cap_for(c->max_folds, sizeof(struct cube_fold)), seed) < 0) {
 		cube_done(c);
 		return GS_ERR_NOMEM;
 	}
@@ -75,7 +77,7 @@ uint32_t cube_extra_number(struct cube *c, struct cube_extra *extra)
 	bool is_new;
 
 	extra->number = 0;
-	const size_t third = c->cap_bytes / 3, rest = left(c, c->v4.used_bytes + c->v6.used_bytes);
+	const size_t third = c->cap_bytes / 3, rest = left(c, gs_map_used(&c->v4) + gs_map_used(&c->v6));
 	c->extras.cap_bytes = third < rest ? third : rest;
 	struct cube_extra *e = gs_map_get(&c->extras, gs_map_hash(&c->extras, extra), extra, &is_new);
 	if (!e)
@@ -150,11 +152,11 @@ static int add_one(struct cube *c, const struct cube_item *it, uint64_t hash, co
 	bool is_new = false;
 
 	if (it->src.family == 4 && it->extra != CUBE_OTHER) {
-		c->v4.cap_bytes = left(c, c->v6.used_bytes + c->extras.used_bytes);
+		c->v4.cap_bytes = left(c, gs_map_used(&c->v6) + gs_map_used(&c->extras));
 		struct entry4 *e = gs_map_get(&c->v4, hash, key, &is_new);
 		sums = e ? &e->sums : NULL;
 	} else if (it->src.family == 6 && it->extra != CUBE_OTHER) {
-		c->v6.cap_bytes = left(c, c->v4.used_bytes + c->extras.used_bytes);
+		c->v6.cap_bytes = left(c, gs_map_used(&c->v4) + gs_map_used(&c->extras));
 		struct entry6 *e = gs_map_get(&c->v6, hash, key, &is_new);
 		sums = e ? &e->sums : NULL;
 	}

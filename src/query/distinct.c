@@ -1,9 +1,11 @@
 #include "query/distinct.h"
 
 #include "grescope/error.h"
+#include "query/sizes.h"
 
 int query_distinct_init(struct query_distinct *d, size_t cap_bytes, uint64_t seed)
 {
+	cap_bytes = query_map_cap(cap_bytes);
 	*d = (struct query_distinct){ .cap_bytes = cap_bytes, .seed = seed };
 	if (gs_map_init(&d->v4, 4, 4, cap_bytes, seed) < 0 || gs_map_init(&d->v6, 16, 16, cap_bytes, seed) < 0) {
 		query_distinct_done(d);
@@ -33,8 +35,8 @@ static void estimate(struct query_distinct *d)
 	d->floor = (uint64_t)d->v4.count + d->v6.count;
 	pour(d, &d->v4, 4);
 	pour(d, &d->v6, 6);
-	gs_map_clear(&d->v4);
-	gs_map_clear(&d->v6);
+	gs_map_clear(&d->v4, 0);
+	gs_map_clear(&d->v6, 0);
 }
 
 void query_distinct_merge(struct query_distinct *d, const struct gs_hll *h)
@@ -52,7 +54,7 @@ void query_distinct_add(struct query_distinct *d, const struct gs_addr *a)
 	if (a->family == 0)
 		return;
 	if (!d->over) {
-		m->cap_bytes = d->cap_bytes > other->used_bytes ? d->cap_bytes - other->used_bytes : 0;
+		m->cap_bytes = d->cap_bytes > gs_map_used(other) ? d->cap_bytes - gs_map_used(other) : 0;
 		if (gs_map_get(m, gs_map_hash(m, a->b), a->b, &is_new))
 			return;
 		estimate(d);

@@ -229,17 +229,25 @@ static void cell_of(const struct gs_query *q, uint8_t id, const struct row *row,
 
 static int begin(struct gs_query *q, const struct gs_meta *meta, bool complete, struct gs_error *err)
 {
-	static const struct gs_meta plain = { .question = "export" };
-
 	q->export->begun = true;
-	return q->writer.begin(q->writer.arg, q->columns->columns, q->columns->n, meta ? meta : &plain, complete, err);
+	return q->writer.begin(q->writer.arg, q->columns->columns, q->columns->n, meta, complete, err);
+}
+
+static int begin_streaming(struct gs_query *q, struct gs_error *err)
+{
+	struct gs_meta head = { .question = "export" };
+
+	if (q->q.head)
+		head = *q->q.head;
+	query_redact_filters(q, &head);
+	return begin(q, &head, false, err);
 }
 
 static int flush(struct gs_query *q, struct gs_error *err)
 {
 	struct export *x = q->export;
 	const struct gs_table t = { .columns = q->columns->columns, .n_columns = q->columns->n, .cells = x->cells, .n_rows = x->n };
-	int r = x->begun ? 0 : begin(q, q->q.head, false, err);
+	int r = x->begun ? 0 : begin_streaming(q, err);
 
 	if (r == 0 && x->n)
 		r = q->writer.rows(q->writer.arg, &t, err);

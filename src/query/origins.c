@@ -1,5 +1,7 @@
 #include "query/origins.h"
 
+#include "query/sizes.h"
+
 struct entry {
 	struct gs_addr addr;
 	uint8_t zero[3];
@@ -11,7 +13,7 @@ struct entry {
 int query_origins_init(struct query_origins *o, struct gs_enrich *enrich, size_t cap_bytes, uint64_t seed)
 {
 	*o = (struct query_origins){ .enrich = enrich };
-	return enrich ? gs_map_init(&o->map, KEY_LEN, sizeof(struct entry), cap_bytes, seed) : 0;
+	return enrich ? gs_map_init(&o->map, KEY_LEN, sizeof(struct entry), query_map_cap(cap_bytes), seed) : 0;
 }
 
 void query_origins_done(struct query_origins *o)
@@ -30,10 +32,10 @@ void query_origins_get(struct query_origins *o, const struct gs_addr *a, struct 
 	const uint64_t hash = XXH3_64bits_withSeed(&key, KEY_LEN, o->map.seed); /* gs_map_hash, with a length that the compiler can see */
 	e = gs_map_get(&o->map, hash, &key, &is_new);
 	if (!e && o->map.count) {
-		gs_map_clear(&o->map);
+		gs_map_clear(&o->map, o->map.cap_bytes);
 		e = gs_map_get(&o->map, hash, &key, &is_new);
 	}
-	if (!e) { /* the cap does not even allow one page */
+	if (!e) { /* no memory to remember it in */
 		gs_enrich_lookup(o->enrich, a, ret);
 		return;
 	}

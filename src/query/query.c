@@ -220,10 +220,19 @@ const char *query_percent(double share, char out[16])
 	return out;
 }
 
+/* A filter on the destination names what is to be withheld. */
+void query_redact_filters(const struct gs_query *q, struct gs_meta *meta)
+{
+	for (unsigned i = 0; i < meta->n_filters && q->q.redact_dst; i++)
+		if (meta->filters[i] && strncmp(meta->filters[i], "--dst ", 6) == 0)
+			meta->filters[i] = "--dst " QUERY_REDACTED;
+}
+
 static void fill_meta(struct gs_query *q, struct gs_meta *meta)
 {
 	const struct gs_filter *f = &q->q.filter;
 
+	query_redact_filters(q, meta);
 	meta->packets = q->sums.packets;
 	meta->bytes = q->sums.bytes;
 	meta->sightings = q->sightings;

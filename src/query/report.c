@@ -8,6 +8,7 @@
  * Sources: a group counts an entry only for the lowest class its source occurs with, so each source counts once. Groups with folds count by
  * HyperLogLog over both, what was folded and what was not, because a source can be both (with different classes).
  */
+#include "query/sizes.h"
 #include "query/state.h"
 
 #include <stdio.h>
@@ -708,9 +709,10 @@ int query_report_answer(struct gs_query *q, struct gs_meta *meta, uint64_t *ret_
 	struct report r = { .q = q };
 	int ret;
 
-	/* no cap of their own: groups and votes are at most one and two per entry of the cube, which has one */
-	if (gs_map_init(&r.groups, sizeof(struct group_key), sizeof(struct group), SIZE_MAX, q->q.hash_seed) < 0 ||
-	    gs_map_init(&r.votes, VOTE_KEY_LEN, sizeof(struct vote), SIZE_MAX, q->q.hash_seed) < 0)
+	/* groups and votes are at most one and two per entry of the cube, which has a cap: these always fit */
+	const size_t n = cube_count(&q->cube) + cube_fold_count(&q->cube);
+	if (gs_map_init(&r.groups, sizeof(struct group_key), sizeof(struct group), query_map_cap_for(n, sizeof(struct group)), q->q.hash_seed) < 0 ||
+	    gs_map_init(&r.votes, VOTE_KEY_LEN, sizeof(struct vote), query_map_cap_for(2 * n, sizeof(struct vote)), q->q.hash_seed) < 0)
 		ret = gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	else
 		ret = answer(&r, meta, ret_rows, err);

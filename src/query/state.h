@@ -66,6 +66,9 @@ void query_note(struct gs_query *q, struct gs_meta *meta, const char *format, ..
 /* query.c: why sources are an estimate, where they are: some were folded in this layer, or came folded. */
 void query_note_sources(struct gs_query *q, struct gs_meta *meta, bool here, bool before);
 
+/* query.c: the filters in the metadata name no destination where these are withheld. */
+void query_redact_filters(const struct gs_query *q, struct gs_meta *meta);
+
 /* query.c: a share as a person reads it: "3.1 %", "<0.1 %" for what is not nothing. Returns out. */
 const char *query_percent(double share, char out[16]);
 

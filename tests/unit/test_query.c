@@ -241,7 +241,7 @@ static struct gs_question export_all(void)
 static int ask_noting(const struct gs_question *question, const struct gs_sighting *s, size_t n, struct seen *t, const char *note, bool *ret_noted)
 {
 	const struct gs_table_writer w = { seen_begin, seen_rows, seen_end, t };
-	struct gs_meta meta = { .question = "a question" };
+	struct gs_meta meta = { .question = "a question", .filters = { "--src 203.0.113.0/24", "--dst 192.0.2.1" }, .n_filters = 2 };
 	struct gs_error err = { 0 };
 	struct gs_query *q;
 	uint64_t rows = 0;
@@ -258,6 +258,8 @@ static int ask_noting(const struct gs_question *question, const struct gs_sighti
 	assert_int_equal(t->begins, 1);
 	assert_int_equal(t->ends, 1);
 	assert_int_equal(rows, t->n_rows);
+	assert_string_equal(meta.filters[0], "--src 203.0.113.0/24");
+	assert_string_equal(meta.filters[1], question->redact_dst ? "--dst REDACTED" : "--dst 192.0.2.1");
 	if (note)
 		*ret_noted = has_note(&t->meta, note);
 	gs_query_free(q);
@@ -758,7 +760,7 @@ static void the_cube_keeps_to_its_cap(void **state)
 		it.extra = i % 2 ? cube_extra_number(&c, &e) : 0;
 		assert_int_equal(cube_add(&c, &it, 1), 0);
 	}
-	const size_t used = c.v4.used_bytes + c.v6.used_bytes + c.extras.used_bytes;
+	const size_t used = gs_map_used(&c.v4) + gs_map_used(&c.v6) + gs_map_used(&c.extras);
 	assert_true(used <= cap && used > cap / 2);
 	assert_true((size_t)c.folds.count * (sizeof(struct gs_hll) + sizeof(struct cube_fold)) <= cap / 8);
 	uint64_t sum = 0;
