@@ -46,9 +46,11 @@ static void got_frame(struct got *g, const struct gs_frame *f)
 	g->n++;
 }
 
+#define BATCH_MAX 64 /* the largest that is asked for below */
+
 static void drain(struct gs_source *s, size_t batch, struct got *g)
 {
-	struct gs_frame frames[GS_SOURCE_BATCH];
+	struct gs_frame frames[BATCH_MAX];
 	struct gs_source_info info;
 	size_t n;
 
