@@ -21,7 +21,7 @@ struct gs_origin {
 /* One database that was used, for the metadata of every answer. Strings owned by the enricher. */
 struct gs_database {
 	const char *name;    /* "DB-IP City Lite", "ip-location-db asn" */
-	const char *edition; /* "2026-06-05", or "sha256:..." of the file's start where it carries no date */
+	const char *edition; /* "2026-06-05"; "file of 2026-06-20" where only the file's own time tells; "undated" */
 	const char *credit;  /* the credit line that its licence asks for; "" where none */
 	const char *path;
 };

@@ -38,39 +38,47 @@ enum gs_sighting_flag {
 enum gs_bot_kind { GS_BOT_NONE = 0, GS_BOT_SEED = 1, GS_BOT_POSITION = 2 };
 
 struct gs_sighting {
+	/* the key: no padding up to gre_key, so that a table can compare it as bytes (GS_SIGHTING_KEY_LEN) */
+	struct gs_addr src, dst;  /* of the IP header that carries the outermost GRE header */
+	uint8_t class_;           /* enum gs_class */
+	uint8_t via;              /* enum gs_via */
+	uint16_t gre_flags, gre_proto;
+	uint32_t gre_key;         /* as gs_packet.gre_key; version 1: the payload length in its high half is the first packet's */
+	/* what every further packet of the window touches: with the key, two cache lines */
+	uint32_t ip_len;
 	struct gs_time first, last;
 	uint64_t packets;
 	uint64_t bytes;           /* IP total lengths added up; 0 where no length was known (GS_HAS_IP_LEN clear) */
-	struct gs_addr src, dst;  /* of the IP header that carries the outermost GRE header */
-	struct gs_addr inner_src, inner_dst;
-	uint32_t has;             /* enum gs_has: which of the fields below hold something */
 	uint64_t evidence;        /* GS_EVIDENCE(...) */
-	uint32_t gre_key;         /* as gs_packet.gre_key */
-	uint32_t gre_seq;
-	uint32_t tunnel_id;
-	uint32_t sources;         /* 1; where folded an estimate (HyperLogLog) */
-	uint32_t ip_len;
-	uint16_t gre_flags, gre_proto;
-	uint16_t inner_sport, inner_dport;
-	uint16_t sensor;          /* id that the caller gives names to; 0 the only or unnamed one */
 	uint16_t evidence_bits;   /* as gs_verdict.bits */
+	uint8_t confidence;
+	uint8_t ttl, ttl_min, ttl_max;
 	uint8_t version;          /* GS_SIGHTING_VERSION */
 	uint8_t fidelity;         /* enum gs_fidelity */
 	uint8_t flags;            /* enum gs_sighting_flag */
-	uint8_t class_;           /* enum gs_class */
-	uint8_t confidence;
 	uint8_t stop;             /* enum gs_stop */
-	uint8_t via;              /* enum gs_via */
 	uint8_t protocol;         /* 47, or 17 where GRE came in UDP */
-	uint8_t ttl, ttl_min, ttl_max;
+	uint8_t df;
+	uint32_t has;             /* enum gs_has: which of the fields hold something */
+	uint32_t gre_seq;
+	uint32_t tunnel_id;
+	uint32_t sources;         /* 1; where folded an estimate (HyperLogLog) */
+	uint16_t sensor;          /* id that the caller gives names to; 0 the only or unnamed one */
+	uint16_t gre_payload_len; /* version 1: payload length of the first packet, also in the high half of gre_key */
+	struct gs_addr inner_src, inner_dst;
+	uint16_t inner_sport, inner_dport;
 	uint8_t inner_proto, inner_ttl;
 	uint8_t inner_icmp_type, inner_icmp_code;
 	uint8_t icmp_type, icmp_code; /* of the quoting error, where via is ICMP */
 	uint8_t bot_kind;         /* enum gs_bot_kind */
 	uint8_t byte_order;       /* of a proven generator: 0 unknown, 1 little, 2 big endian */
-	uint8_t df;
 	uint64_t bot_hi, bot_lo;  /* the bot's identifier: seed or stream position */
+	uint64_t reserved;
 };
+
+#define GS_SIGHTING_KEY_LEN (offsetof(struct gs_sighting, gre_key) + sizeof(uint32_t))
+_Static_assert(GS_SIGHTING_KEY_LEN == 44, "the key has no padding");
+_Static_assert(offsetof(struct gs_sighting, has) <= 128 && sizeof(struct gs_sighting) == 192, "three cache lines, the busy ones first");
 
 const char *gs_fidelity_word(unsigned fidelity);
 

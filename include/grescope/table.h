@@ -15,7 +15,8 @@ enum gs_cell_type {
 	GS_CELL_TEXT,    /* text */
 	GS_CELL_COUNT,   /* u64: packets, sources; exact in data formats, may be abbreviated in text */
 	GS_CELL_BYTES,   /* u64: octets; text may abbreviate with a unit */
-	GS_CELL_NUMBER,  /* u64: a number that is a name (port, AS number): never abbreviated */
+	GS_CELL_NUMBER,  /* u64: a number that is a name (port, protocol): never abbreviated */
+	GS_CELL_ASN,     /* u64: as GS_CELL_NUMBER; text writes AS before it */
 	GS_CELL_SHARE,   /* real: 0 to 1; text shows a bar and per cent */
 	GS_CELL_REAL,    /* real */
 	GS_CELL_TIME,    /* time */
@@ -33,7 +34,10 @@ struct gs_column {
 	uint8_t hidden_in_text;  /* text leaves it out (data formats never do) */
 };
 
-/* One cell. set is false for "unknown", shown as empty (JSON: null). Text is borrowed: as long as the table's arena or string table. */
+/*
+ * One cell. set is false for "unknown", shown as empty (JSON: null). as_text: the value is withheld and `text` stands in its place, whatever the
+ * column's type ("REDACTED" among addresses). Text is borrowed: as long as the call that passes the table; a renderer that keeps rows copies it.
+ */
 struct gs_cell {
 	union {
 		const char *text;
@@ -43,6 +47,7 @@ struct gs_cell {
 	};
 	struct gs_addr addr;
 	bool set;
+	bool as_text;
 };
 
 /* What a report says of itself. Owned by the caller of the renderer. */

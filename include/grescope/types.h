@@ -36,17 +36,31 @@ struct gs_prefix {
 #define GS_PREFIX_TEXT_MAX 50
 #define GS_TIME_TEXT_MAX 40
 
+/* In place and in whole words: a value built on the stack and copied stalls on the octet just stored, four times a packet. */
+static inline void gs_addr_set_v4(struct gs_addr *a, const uint8_t b[4])
+{
+	memcpy(a->b, b, 4);
+	memset(a->b + 4, 0, 12);
+	a->family = 4;
+}
+
+static inline void gs_addr_set_v6(struct gs_addr *a, const uint8_t b[16])
+{
+	memcpy(a->b, b, 16);
+	a->family = 6;
+}
+
 static inline struct gs_addr gs_addr_v4(const uint8_t b[4])
 {
-	struct gs_addr a = { .family = 4 };
-	memcpy(a.b, b, 4);
+	struct gs_addr a;
+	gs_addr_set_v4(&a, b);
 	return a;
 }
 
 static inline struct gs_addr gs_addr_v6(const uint8_t b[16])
 {
-	struct gs_addr a = { .family = 6 };
-	memcpy(a.b, b, 16);
+	struct gs_addr a;
+	gs_addr_set_v6(&a, b);
 	return a;
 }
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void error_text(struct gs_error *err, int code, int sys, const char *format, va_list ap)
+__attribute__((format(printf, 4, 0))) static void error_text(struct gs_error *err, int code, int sys, const char *format, va_list ap)
 {
 	char text[GS_ERROR_TEXT_MAX]; /* the old text may be an argument of the new one */
 

@@ -4,13 +4,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define FIRST_SLOTS 1024u
-
-static size_t page_bytes(const struct gs_map *m)
-{
-	return (size_t)GS_MAP_PAGE * m->record_len;
-}
+#define HUGE_PAGE ((size_t)2 << 20)
 
 int gs_map_init(struct gs_map *m, uint32_t key_len, uint32_t record_len, size_t cap_bytes, uint64_t seed)
 {
@@ -19,31 +16,55 @@ int gs_map_init(struct gs_map *m, uint32_t key_len, uint32_t record_len, size_t 
 	if (!m->slots)
 		return GS_ERR_NOMEM;
 	m->mask = FIRST_SLOTS - 1;
-	m->used_bytes = FIRST_SLOTS * sizeof *m->slots;
+	m->slot_bytes = FIRST_SLOTS * sizeof *m->slots;
+	/* slots number records with 32 bits, and there are more slots than records */
+	size_t most = (size_t)record_len << 31;
+	m->reserved = (cap_bytes < most ? cap_bytes : most) + HUGE_PAGE;
+	void *p = mmap(NULL, m->reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED) {
+		free(m->slots);
+		*m = (struct gs_map){ 0 };
+		return GS_ERR_NOMEM;
+	}
+	madvise(p, m->reserved, MADV_HUGEPAGE); /* where the kernel has none, small pages do */
+	m->records = p;
 	return 0;
 }
 
 void gs_map_done(struct gs_map *m)
 {
-	for (uint32_t i = 0; i < m->n_pages; i++)
-		free(m->pages[i]);
-	free(m->pages);
+	if (m->records)
+		munmap(m->records, m->reserved);
 	free(m->slots);
 	*m = (struct gs_map){ 0 };
 }
 
-void gs_map_clear(struct gs_map *m)
+void gs_map_clear(struct gs_map *m, size_t keep_bytes)
 {
+	size_t used = (size_t)m->count * m->record_len, keep = (keep_bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+
+	if (m->slot_bytes > keep_bytes && m->slot_bytes > FIRST_SLOTS * sizeof *m->slots) {
+		struct gs_map_slot *slots = calloc(FIRST_SLOTS, sizeof *slots);
+		if (slots) {
+			free(m->slots);
+			m->slots = slots;
+			m->mask = FIRST_SLOTS - 1;
+			m->slot_bytes = FIRST_SLOTS * sizeof *slots;
+			m->count = 0;
+		}
+	}
 	if (m->count)
-		memset(m->slots, 0, ((size_t)m->mask + 1) * sizeof *m->slots);
+		memset(m->slots, 0, m->slot_bytes);
 	m->count = 0;
+	if (used > keep)
+		madvise(m->records + keep, used - keep, MADV_DONTNEED);
 }
 
 /* Twice the slots. The tag holds only half the hash, so records are hashed again: one sequential pass. */
 static bool map_grow(struct gs_map *m)
 {
 	size_t n = ((size_t)m->mask + 1) * 2;
-	if (n > UINT32_MAX || m->used_bytes + n * sizeof *m->slots > m->cap_bytes)
+	if (n > UINT32_MAX || gs_map_used(m) + n * sizeof *m->slots > m->cap_bytes) /* both indexes exist for a moment */
 		return false;
 	struct gs_map_slot *slots = calloc(n, sizeof *slots);
 	if (!slots)
@@ -56,30 +77,10 @@ static bool map_grow(struct gs_map *m)
 			at = (at + 1) & mask;
 		slots[at] = (struct gs_map_slot){ .tag = (uint32_t)(h >> 32), .number = i + 1 };
 	}
-	m->used_bytes += (n - m->mask - 1) * sizeof *slots;
 	free(m->slots);
 	m->slots = slots;
 	m->mask = mask;
-	return true;
-}
-
-static bool map_page(struct gs_map *m)
-{
-	if (m->used_bytes + page_bytes(m) > m->cap_bytes)
-		return false;
-	if (m->n_pages == m->pages_cap) {
-		uint32_t cap = m->pages_cap ? m->pages_cap * 2 : 16;
-		uint8_t **pages = realloc(m->pages, cap * sizeof *pages);
-		if (!pages)
-			return false;
-		m->pages = pages;
-		m->pages_cap = cap;
-	}
-	uint8_t *page = malloc(page_bytes(m));
-	if (!page)
-		return false;
-	m->pages[m->n_pages++] = page;
-	m->used_bytes += page_bytes(m);
+	m->slot_bytes = n * sizeof *slots;
 	return true;
 }
 
@@ -104,7 +105,7 @@ void *gs_map_get(struct gs_map *m, uint64_t hash, const void *key, bool *ret_new
 		return r;
 	if (m->count >= (m->mask + 1) / 4 * 3 && !map_grow(m))
 		return NULL;
-	if (m->count == m->n_pages * GS_MAP_PAGE && !map_page(m))
+	if (gs_map_used(m) + m->record_len > m->cap_bytes || ((size_t)m->count + 1) * m->record_len > m->reserved)
 		return NULL;
 	uint32_t at = (uint32_t)hash & m->mask;
 	while (m->slots[at].number)

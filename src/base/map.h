@@ -1,12 +1,13 @@
 /*
- * map.h - fixed-size records in a slab, found by key through open addressing; a hard cap on memory
+ * map.h - fixed-size records in one stretch of memory, found by key through open addressing; a hard cap
  *
  * A record starts with its key (key_len octets, padding zeroed by the caller, compared with memcmp). The index holds 8 octets per slot: 32 bits of
  * the hash and the record's number, so a probe touches one cache line of the index and, on a hit, the record. Both can be prefetched
  * a batch ahead, which is worth 1.3 to 1.6 times on floods. Linear probing, at most 3/4 full; no single deletion (tables here are
- * emptied whole). Records live in pages that never move; the index doubles, which costs one pass.
+ * emptied whole). Address space for all records is reserved once and backed by huge pages as it is touched: records never move, growth copies
+ * nothing, and a random record costs no page walk. The index doubles, which costs one pass.
  *
- * At the cap `gs_map_get` returns NULL for a new key: the caller folds. Memory per entry: record_len + about 11 to 21 octets.
+ * At the cap `gs_map_get` returns NULL for a new key: the caller folds. Memory per entry: record_len + 11 to 21 octets.
  */
 #ifndef GS_BASE_MAP_H
 #define GS_BASE_MAP_H
@@ -18,9 +19,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define GS_MAP_PAGE_BITS 12
-#define GS_MAP_PAGE (1u << GS_MAP_PAGE_BITS)
-
 struct gs_map_slot {
 	uint32_t tag;     /* high half of the hash */
 	uint32_t number;  /* record number + 1; 0 is an empty slot */
@@ -31,18 +29,23 @@ struct gs_map {
 	uint32_t mask;        /* slots - 1 */
 	uint32_t count;
 	uint32_t key_len, record_len;
-	size_t cap_bytes;     /* of slots and pages together */
-	size_t used_bytes;
-	uint8_t **pages;      /* GS_MAP_PAGE records each */
-	uint32_t n_pages, pages_cap;
+	size_t cap_bytes;     /* of slots and records together; may be lowered, and raised up to what init was given */
+	size_t slot_bytes;
+	uint8_t *records;
+	size_t reserved;      /* octets of address space at records */
 	uint64_t seed;
 };
 
-/* cap_bytes is a hard cap; the smallest map takes some 100 KiB. `seed` keys the hash so that an outsider cannot aim at one slot. 0 or GS_ERR_NOMEM. */
+/* cap_bytes is a hard cap, at least 64 KiB. `seed` keys the hash so that an outsider cannot aim at one slot. 0 or GS_ERR_NOMEM. */
 int gs_map_init(struct gs_map *m, uint32_t key_len, uint32_t record_len, size_t cap_bytes, uint64_t seed);
 void gs_map_done(struct gs_map *m);
-/* Forgets all records and keeps the memory. */
-void gs_map_clear(struct gs_map *m);
+/* Forgets all records. Keeps memory for the next ones, but not much more than `keep_bytes` of it. */
+void gs_map_clear(struct gs_map *m, size_t keep_bytes);
+
+static inline size_t gs_map_used(const struct gs_map *m)
+{
+	return m->slot_bytes + (size_t)m->count * m->record_len;
+}
 
 static inline uint64_t gs_map_hash(const struct gs_map *m, const void *key)
 {
@@ -56,18 +59,20 @@ static inline void gs_map_prefetch(const struct gs_map *m, uint64_t hash)
 
 static inline void *gs_map_at(const struct gs_map *m, uint32_t number)
 {
-	return m->pages[number >> GS_MAP_PAGE_BITS] + (size_t)(number & (GS_MAP_PAGE - 1)) * m->record_len;
+	return m->records + (size_t)number * m->record_len;
 }
 
 /* The second prefetch: the record that the slot names, once the slot itself has arrived. */
 static inline void gs_map_prefetch_record(const struct gs_map *m, uint64_t hash)
 {
-	const struct gs_map_slot *s = &m->slots[(uint32_t)hash & m->mask];
-	if (s->number && s->tag == (uint32_t)(hash >> 32)) {
-		const uint8_t *r = gs_map_at(m, s->number - 1);
-		__builtin_prefetch(r);
-		__builtin_prefetch(r + 64);
-	}
+	uint32_t tag = (uint32_t)(hash >> 32), at = (uint32_t)hash & m->mask;
+	while (m->slots[at].number && m->slots[at].tag != tag)
+		at = (at + 1) & m->mask;
+	if (!m->slots[at].number)
+		return;
+	const uint8_t *r = gs_map_at(m, m->slots[at].number - 1);
+	__builtin_prefetch(r, 1);
+	__builtin_prefetch(r + 64, 1);
 }
 
 /* The record of a key, or NULL. */

@@ -46,6 +46,7 @@ void gs_sighting_from_packet(const struct gs_packet *p, const struct gs_verdict 
 		.icmp_type = p->icmp_type,
 		.icmp_code = p->icmp_code,
 		.df = p->df,
+		.gre_payload_len = (p->gre_flags & 7) == 1 ? (uint16_t)(p->gre_key >> 16) : 0,
 	};
 }
 

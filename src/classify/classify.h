@@ -20,7 +20,7 @@ struct gs_rule {
 };
 
 /* The rules in order of precedence; the first that knows the packet wins. Lent, static. */
-const struct gs_rule *gs_rules(unsigned *ret_n);
+const struct gs_rule *const *gs_rules(unsigned *ret_n);
 
 /* The verdict on one packet (outcome GS_OUT_GRE or GS_OUT_GRE_UDP). Never fails: "unknown" is a verdict. */
 void gs_classify(const struct gs_packet *p, const struct gs_frame *f, struct gs_verdict *v);

@@ -51,6 +51,7 @@ struct gs_question {
 	unsigned n_sensor_names;
 	size_t memory_bytes;        /* cap on the groups kept; past it further keys fold into one row, exact in packets and bytes */
 	uint64_t hash_seed;
+	const struct gs_meta *head; /* question, filters and sensors for the heading of rows that are streamed before the answer's meta exists; may be NULL */
 };
 
 struct gs_query;
@@ -64,11 +65,11 @@ void gs_query_free(struct gs_query *q); /* NULL is fine */
 /* Where the sightings go. The sink returns GS_ERR_LIMIT with no sentence once no further row can change the answer (export with --limit): the giver stops. */
 struct gs_sighting_sink gs_query_sink(struct gs_query *q);
 
-/* How finely the question needs its sightings: enum gs_need. Whoever feeds it may add up what differs in nothing else. */
+/* How finely the question needs its sightings: enum gs_need. Whoever feeds it may add up what differs in nothing else, once since and until were applied. */
 unsigned gs_query_needs(const struct gs_query *q);
 
-/* Writes the answer. *meta: the caller fills question, filters, tally, databases and notes of its own; the query fills the totals and adds its notes
- * (strings live as long as the query). *ret_rows: rows written. */
+/* Writes the answer; once. *meta: the caller fills question, filters, tally, databases and notes of its own; the query fills the totals and adds its notes
+ * (strings live as long as the query). *ret_rows: rows written, 0 where nothing matched (`--by total` too). */
 int gs_query_answer(struct gs_query *q, struct gs_meta *meta, uint64_t *ret_rows, struct gs_error *err);
 
 /* The columns of a question, for help texts, documentation and tests; lent, static. */

@@ -38,20 +38,22 @@ void gs_source_close(struct gs_source *s); /* NULL is fine */
 
 void gs_source_info(const struct gs_source *s, struct gs_source_info *ret);
 
-#define GS_SOURCE_BATCH 64 /* a good number to ask for: a batch's headers and table slots fit in L1 together */
+#define GS_SOURCE_BATCH 32 /* a good number to ask for: what a batch decodes to stays in a 32 KiB L1 cache */
 
 /*
  * The next frames, at most max (>= 1). Their bytes are lent until the next call. Nothing is allocated per frame.
  * Result 0: *ret_n frames, none at the end of the input. Negative: *ret_n frames are still good and come first; then
  *   GS_ERR_DAMAGED - input ends inside a record or a record contradicts itself: everything before was given, and the sentence names path and
  *                    offset; reading is over (a later call gives 0 frames and 0);
- *   GS_ERR_IO, GS_ERR_NOMEM - as they say.
+ *   GS_ERR_IO, GS_ERR_NOMEM - as they say; reading is over;
+ *   GS_ERR_INTERRUPTED - a signal handler ran while waiting for a pipe; nothing is lost, call again to go on. Opening a pipe may give it too.
  * Only for GS_DOOR_FRAMES.
  */
 int gs_source_frames(struct gs_source *s, struct gs_frame *frames, size_t max, size_t *ret_n, struct gs_error *err);
 
 /*
- * The next sightings, at most max; same results. Only for GS_DOOR_SIGHTINGS. Class and confidence are left for the rules (GS_CLASS_UNKNOWN).
+ * The next sightings, at most max; same results. Only for GS_DOOR_SIGHTINGS. Class and confidence are left for the rules
+ * (GS_CLASS_UNKNOWN) unless the row itself gives them, as grescope's own export does.
  * Rows that name protocol 47 and cannot be understood are counted in tally->records_bad and reading goes on; rows of other protocols in
  * tally->records_other; rows that became sightings in tally->records. tally is added to.
  */

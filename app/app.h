@@ -1,0 +1,81 @@
+/*
+ * app.h - what the verbs share: options, messages, exit codes
+ *
+ * Only here are options, environment, clock, terminal and signals known. Data goes to stdout, all else to stderr.
+ */
+#ifndef GS_APP_H
+#define GS_APP_H
+
+#include "grescope/filter.h"
+#include "grescope/grescope.h"
+#include "query/query.h"
+#include "render/render.h"
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_EMPTY = 1,      /* nothing matched, where --fail-empty asks for it */
+	EXIT_USAGE = 2,
+	EXIT_CONFIG = 3,     /* a configuration or data file is wrong */
+	EXIT_DAMAGED = 4,    /* an input is missing, damaged or of no known format; the rest was read as far as possible */
+	EXIT_STORE = 5,
+	EXIT_RIGHTS = 6,     /* permission or network */
+	EXIT_INTERRUPT = 130,
+};
+
+#define MAX_VALUES 64 /* of an option that can be given more than once */
+
+struct options {
+	const char *verb;
+	const char *const *files;
+	size_t n_files;
+	enum gs_by by;
+	struct gs_filter filter;
+	const char *sort;
+	uint64_t limit;
+	enum gs_format format;
+	bool no_header, redact_dst, include_udp, fail_empty, quiet;
+	unsigned verbose;
+	int color;               /* 0 never, 1 always, -1 if stdout is a terminal */
+	int64_t window_s;
+	size_t memory_bytes;
+	const char *asn_db[MAX_VALUES], *city_db[MAX_VALUES];
+	size_t n_asn_db, n_city_db;
+	const char *sensor;
+	const char *given[16];   /* filters as they were given, for the metadata */
+	unsigned n_given;
+	char given_text[2048];   /* what given[] points into */
+};
+
+struct verb {
+	const char *name;
+	const char *arguments;
+	const char *summary;
+	const char *examples;
+	unsigned options;        /* groups of options it takes: enum option_group */
+	int (*run)(const struct options *o);
+};
+
+enum option_group {
+	OPT_INPUT = 1u << 0,  /* how files are read */
+	OPT_FILTER = 1u << 1, /* which sightings count */
+	OPT_TABLE = 1u << 2,  /* how the answer looks */
+	OPT_BY = 1u << 3,
+	OPT_DATA = 1u << 4,   /* place and network databases */
+};
+
+/* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
+int options_parse(int argc, char **argv, const struct verb *verb, struct options *ret);
+void options_help(const struct verb *verb);
+
+/* One message on stderr: "grescope: sentence". */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+int exit_code_of(int gs_err);
+
+/* Octets: "256M", "1G", "4096"; false where it is none. */
+bool parse_size(const char *text, size_t *ret);
+
+int cmd_report(const struct options *o);
+int cmd_export(const struct options *o);
+
+#endif

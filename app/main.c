@@ -1,0 +1,76 @@
+/* main.c - the verbs of grescope; each has a file of its own */
+#include "app.h"
+#include "version.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+
+static const struct verb verbs[] = {
+	{ "report", "[options] FILE...", "summary tables: who sent GRE, from which network and place, how much, since when",
+	  "  grescope report capture.pcap                      by city\n"
+	  "  grescope report --by network --since 30d *.pcapng.gz\n"
+	  "  grescope report --by source --asn 3462 --format csv captures/\n",
+	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_BY | OPT_DATA, cmd_report },
+	{ "export", "[options] FILE...", "the raw data: one row per sighting, or per packet with --window 0",
+	  "  grescope export --format csv capture.pcap > sightings.csv\n"
+	  "  grescope export --window 0 --format jsonl capture.pcap\n"
+	  "  grescope export --format badpackets --redact-dst capture.pcap\n",
+	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_DATA, cmd_export },
+};
+#define N_VERBS (sizeof verbs / sizeof *verbs)
+
+static void usage(FILE *to)
+{
+	fputs("grescope - a telescope for GRE (IP protocol 47)\n\n"
+	      "  grescope report capture.pcap              who sends it, by city\n"
+	      "  grescope report --by network *.pcap.gz    by network\n"
+	      "  grescope export --format csv capture.pcap the raw data\n\n"
+	      "usage: grescope VERB [options] [FILE...]      grescope VERB --help says more\n\n",
+	      to);
+	for (size_t i = 0; i < N_VERBS; i++)
+		fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+	fputs("\nFiles: pcap, pcapng, and raw-data tables, also .gz and .zst; - is stdin; folders and patterns are read in order of time.\n"
+	      "Exit: 0 done, 1 nothing matched (--fail-empty), 2 usage, 3 configuration or data file, 4 input damaged or missing,\n"
+	      "      5 store, 6 permission or network.\n",
+	      to);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+
+	setlocale(LC_CTYPE, ""); /* for the terminal's character set; numbers and times stay the same everywhere */
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+		for (size_t i = 0; argc > 2 && i < N_VERBS; i++)
+			if (strcmp(argv[2], verbs[i].name) == 0) {
+				options_help(&verbs[i]);
+				return EXIT_DONE;
+			}
+		usage(stdout);
+		return EXIT_DONE;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		printf("grescope %s\n", GRESCOPE_VERSION);
+		return EXIT_DONE;
+	}
+	for (size_t i = 0; i < N_VERBS; i++) {
+		if (strcmp(argv[1], verbs[i].name) != 0)
+			continue;
+		int r = options_parse(argc - 1, argv + 1, &verbs[i], &o);
+		if (r != 0)
+			return r < 0 ? EXIT_DONE : r;
+		r = verbs[i].run(&o);
+		if (fflush(stdout) != 0 && r == EXIT_DONE) {
+			say("stdout: %s", strerror(errno));
+			r = EXIT_DAMAGED;
+		}
+		return r;
+	}
+	say("no verb `%s`; grescope --help lists them", argv[1]);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,351 @@
+/*
+ * options.c - one table of options: name, argument, group, help; parsing and help texts come from it
+ */
+#include "app.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum option_id {
+	ID_BY = 256, ID_SINCE, ID_UNTIL, ID_SENSOR, ID_ASN, ID_COUNTRY, ID_CLASS, ID_SRC, ID_DST, ID_SORT, ID_LIMIT, ID_FORMAT, ID_NO_HEADER,
+	ID_UTC, ID_REDACT, ID_ASN_DB, ID_CITY_DB, ID_COLOR, ID_WINDOW, ID_MEMORY, ID_INCLUDE_UDP, ID_FAIL_EMPTY,
+};
+
+static const struct option_row {
+	int id;
+	const char *name, *argument; /* argument NULL: takes none */
+	unsigned group;              /* 0: every verb */
+	const char *help;
+} rows[] = {
+	{ ID_BY, "by", "KEY", OPT_BY, "group by KEY (default city); the keys are listed below" },
+	{ ID_SINCE, "since", "TIME", OPT_FILTER, "from TIME on: 2017-01-28, 2017-01-28T12:00Z, or 30d, 12h, 2w before now" },
+	{ ID_UNTIL, "until", "TIME", OPT_FILTER, "before TIME" },
+	{ ID_ASN, "asn", "N,...", OPT_FILTER, "sources in autonomous system N" },
+	{ ID_COUNTRY, "country", "CC,...", OPT_FILTER, "sources in country CC (ISO 3166)" },
+	{ ID_CLASS, "class", "NAME,...", OPT_FILTER, "class NAME, or all below it: flood, tunnel, tunnel.pptp" },
+	{ ID_SRC, "src", "PREFIX,...", OPT_FILTER, "source address in PREFIX" },
+	{ ID_DST, "dst", "PREFIX,...", OPT_FILTER, "destination address in PREFIX" },
+	{ ID_SORT, "sort", "COLUMN", OPT_TABLE, "sort by COLUMN, -COLUMN for the largest first" },
+	{ ID_LIMIT, "limit", "N", OPT_TABLE, "at most N rows (0, the default: all)" },
+	{ ID_FORMAT, "format", "NAME", OPT_TABLE, "text (default), csv, tsv, json, jsonl, badpackets" },
+	{ ID_NO_HEADER, "no-header", NULL, OPT_TABLE, "csv and tsv without their first line" },
+	{ ID_UTC, "utc", NULL, OPT_TABLE, "times in UTC; always so" },
+	{ ID_REDACT, "redact-dst", NULL, OPT_TABLE, "hide destination addresses, wherever they would show" },
+	{ ID_COLOR, "color", "WHEN", OPT_TABLE, "auto (default), always, never; NO_COLOR is honoured" },
+	{ ID_FAIL_EMPTY, "fail-empty", NULL, OPT_TABLE, "exit with 1 if nothing matched" },
+	{ ID_WINDOW, "window", "SECONDS", OPT_INPUT, "a sighting sums up a window of SECONDS (default 60); 0: every packet is one" },
+	{ ID_MEMORY, "memory", "SIZE", OPT_INPUT, "cap on memory for sightings (default 256M); past it new sources are folded, and counted" },
+	{ ID_INCLUDE_UDP, "include-udp", NULL, OPT_INPUT, "also GRE in UDP (ports 4754, 4755, in Geneve, VXLAN, GUE)" },
+	{ ID_SENSOR, "sensor", "NAME", OPT_INPUT, "name of the vantage point, for the sensor column" },
+	{ ID_ASN_DB, "asn-db", "FILE", OPT_DATA, "network database (.mmdb, CSV ranges, pfx2as); may be given for v4 and v6" },
+	{ ID_CITY_DB, "city-db", "FILE", OPT_DATA, "place database (.mmdb); may be given for v4 and v6" },
+	{ 'v', "verbose", NULL, 0, "the balance of packets, and why some were lost" },
+	{ 'q', "quiet", NULL, 0, "no progress, no warnings" },
+	{ 'h', "help", NULL, 0, "this text" },
+};
+#define N_ROWS (sizeof rows / sizeof *rows)
+
+void options_help(const struct verb *verb)
+{
+	printf("grescope %s - %s\n\n%s\nusage: grescope %s %s\n\n", verb->name, verb->summary, verb->examples, verb->name, verb->arguments);
+	for (size_t i = 0; i < N_ROWS; i++) {
+		char left[48];
+		if (rows[i].group && !(rows[i].group & verb->options))
+			continue;
+		snprintf(left, sizeof left, "%s--%s%s%s", rows[i].id < 256 ? (char[]){ '-', (char)rows[i].id, ',', ' ', 0 } : "    ", rows[i].name,
+		         rows[i].argument ? " " : "", rows[i].argument ? rows[i].argument : "");
+		printf("  %-26s %s\n", left, rows[i].help);
+	}
+	if (verb->options & OPT_BY) {
+		printf("\nKEY is one of:");
+		for (unsigned i = 0; i < GS_BY_COUNT; i++)
+			printf("%s %s", i ? "," : "", gs_by_word(i));
+		printf("\n");
+	}
+}
+
+static int usage_error(const struct verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int usage_error(const struct verb *verb, const char *format, ...)
+{
+	va_list ap;
+	char text[400];
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	say("%s (grescope %s --help)", text, verb->name);
+	return EXIT_USAGE;
+}
+
+bool parse_size(const char *text, size_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long long n = strtoull(text, &end, 10);
+	if (end == text || errno || *text == '-')
+		return false;
+	unsigned shift = 0;
+	switch (toupper((unsigned char)*end)) {
+	case 'K':
+		shift = 10;
+		break;
+	case 'M':
+		shift = 20;
+		break;
+	case 'G':
+		shift = 30;
+		break;
+	case 'T':
+		shift = 40;
+		break;
+	}
+	if (shift)
+		end++;
+	if (shift && (strcmp(end, "iB") == 0 || strcmp(end, "B") == 0))
+		end += strlen(end);
+	if (*end || n > SIZE_MAX >> shift)
+		return false;
+	*ret = (size_t)n << shift;
+	return true;
+}
+
+static bool parse_u64(const char *text, uint64_t max, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long long n = strtoull(text, &end, 10);
+	if (end == text || *end || errno || *text == '-' || n > max)
+		return false;
+	*ret = n;
+	return true;
+}
+
+/* A point in time, or a span before now: 30d, 12h, 90m, 2w. */
+static bool parse_when(const char *text, struct gs_time *ret)
+{
+	size_t len = strlen(text);
+	char *end;
+
+	if (gs_time_parse(text, len, ret))
+		return true;
+	unsigned long n = strtoul(text, &end, 10);
+	if (end == text || !*end || end[1] || n > 100000 || *text == '-')
+		return false;
+	int64_t unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : *end == 'd' ? 86400 : *end == 'w' ? 7 * 86400 : 0;
+	if (!unit)
+		return false;
+	ret->ns = ((int64_t)time(NULL) - (int64_t)n * unit) * GS_NS_PER_S;
+	return true;
+}
+
+/* Calls add for each part of a comma-separated list; the part that add refuses is reported. */
+static int each_part(const struct verb *verb, const char *option, const char *what, const char *list, struct options *o,
+                     bool (*add)(struct options *o, const char *part, size_t len))
+{
+	for (const char *p = list;; p++) {
+		size_t len = strcspn(p, ",");
+		if (!add(o, p, len))
+			return usage_error(verb, "--%s %.*s: %s", option, (int)len, p, what);
+		p += len;
+		if (!*p)
+			return 0;
+	}
+}
+
+static bool add_asn(struct options *o, const char *part, size_t len)
+{
+	char z[24];
+	uint64_t n;
+
+	if (len >= 2 && toupper((unsigned char)part[0]) == 'A' && toupper((unsigned char)part[1]) == 'S')
+		part += 2, len -= 2;
+	if (len >= sizeof z || o->filter.n_asn == GS_FILTER_MAX)
+		return false;
+	memcpy(z, part, len);
+	z[len] = '\0';
+	if (!parse_u64(z, UINT32_MAX, &n))
+		return false;
+	o->filter.asn[o->filter.n_asn++] = (uint32_t)n;
+	return true;
+}
+
+static bool add_country(struct options *o, const char *part, size_t len)
+{
+	if (len != 2 || !isalpha((unsigned char)part[0]) || !isalpha((unsigned char)part[1]) || o->filter.n_country == GS_FILTER_MAX)
+		return false;
+	o->filter.country[o->filter.n_country][0] = (char)toupper((unsigned char)part[0]);
+	o->filter.country[o->filter.n_country++][1] = (char)toupper((unsigned char)part[1]);
+	return true;
+}
+
+static bool add_class(struct options *o, const char *part, size_t len)
+{
+	uint32_t bits = 0;
+
+	for (unsigned i = 0; i < GS_CLASS_COUNT; i++) {
+		const char *word = gs_class_word(i);
+		if (strncmp(word, part, len) == 0 && (word[len] == '\0' || word[len] == '.'))
+			bits |= 1u << i;
+	}
+	o->filter.classes |= bits;
+	return len && bits;
+}
+
+static bool add_prefix(struct gs_prefix *list, unsigned *n, const char *part, size_t len)
+{
+	return *n < GS_FILTER_MAX && gs_prefix_parse(part, len, &list[*n]) && ++*n;
+}
+
+static bool add_src(struct options *o, const char *part, size_t len)
+{
+	return add_prefix(o->filter.src, &o->filter.n_src, part, len);
+}
+
+static bool add_dst(struct options *o, const char *part, size_t len)
+{
+	return add_prefix(o->filter.dst, &o->filter.n_dst, part, len);
+}
+
+/* Remembers a filter as it was given, for the answer's metadata. */
+static void note_given(struct options *o, const char *name, const char *value)
+{
+	size_t used = 0;
+
+	for (unsigned i = 0; i < o->n_given; i++)
+		used += strlen(o->given[i]) + 1;
+	if (o->n_given == 16 || used >= sizeof o->given_text)
+		return;
+	snprintf(o->given_text + used, sizeof o->given_text - used, "--%s %s", name, value);
+	o->given[o->n_given++] = o->given_text + used;
+}
+
+static int set_option(const struct verb *verb, int id, const char *value, struct options *o)
+{
+	uint64_t n;
+	int i;
+
+	switch (id) {
+	case ID_BY:
+		if ((i = gs_by_parse(value, strlen(value))) < 0)
+			return usage_error(verb, "--by %s: no such key", value);
+		o->by = (enum gs_by)i;
+		return 0;
+	case ID_SINCE:
+	case ID_UNTIL:
+		if (!parse_when(value, id == ID_SINCE ? &o->filter.since : &o->filter.until))
+			return usage_error(verb, "--%s %s: expected a date, a time or a span such as 30d", id == ID_SINCE ? "since" : "until", value);
+		note_given(o, id == ID_SINCE ? "since" : "until", value);
+		return 0;
+	case ID_ASN:
+		note_given(o, "asn", value);
+		return each_part(verb, "asn", "expected an AS number", value, o, add_asn);
+	case ID_COUNTRY:
+		note_given(o, "country", value);
+		return each_part(verb, "country", "expected a country code of two letters", value, o, add_country);
+	case ID_CLASS:
+		note_given(o, "class", value);
+		return each_part(verb, "class", "no such class", value, o, add_class);
+	case ID_SRC:
+		note_given(o, "src", value);
+		return each_part(verb, "src", "expected an address or prefix", value, o, add_src);
+	case ID_DST:
+		note_given(o, "dst", o->redact_dst ? "REDACTED" : value);
+		return each_part(verb, "dst", "expected an address or prefix", value, o, add_dst);
+	case ID_SORT:
+		o->sort = value;
+		return 0;
+	case ID_LIMIT:
+		return parse_u64(value, UINT64_MAX, &o->limit) ? 0 : usage_error(verb, "--limit %s: expected a number of rows", value);
+	case ID_FORMAT:
+		if ((i = gs_format_parse(value, strlen(value))) < 0)
+			return usage_error(verb, "--format %s: no such format", value);
+		o->format = (enum gs_format)i;
+		return 0;
+	case ID_NO_HEADER:
+		o->no_header = true;
+		return 0;
+	case ID_REDACT:
+		o->redact_dst = true;
+		return 0;
+	case ID_COLOR:
+		o->color = strcmp(value, "always") == 0 ? 1 : strcmp(value, "never") == 0 ? 0 : strcmp(value, "auto") == 0 ? -1 : -2;
+		return o->color == -2 ? usage_error(verb, "--color %s: expected auto, always or never", value) : 0;
+	case ID_FAIL_EMPTY:
+		o->fail_empty = true;
+		return 0;
+	case ID_WINDOW:
+		if (!parse_u64(value, 366 * 86400, &n))
+			return usage_error(verb, "--window %s: expected seconds, at most a year", value);
+		o->window_s = (int64_t)n;
+		return 0;
+	case ID_MEMORY:
+		if (!parse_size(value, &o->memory_bytes) || o->memory_bytes < 4u << 20)
+			return usage_error(verb, "--memory %s: expected a size of at least 4M, such as 256M or 1G", value);
+		return 0;
+	case ID_INCLUDE_UDP:
+		o->include_udp = true;
+		return 0;
+	case ID_SENSOR:
+		o->sensor = value;
+		return 0;
+	case ID_ASN_DB:
+	case ID_CITY_DB: {
+		size_t *count = id == ID_ASN_DB ? &o->n_asn_db : &o->n_city_db;
+		if (*count == MAX_VALUES)
+			return usage_error(verb, "too many databases");
+		(id == ID_ASN_DB ? o->asn_db : o->city_db)[(*count)++] = value;
+		return 0;
+	}
+	case 'v':
+		o->verbose++;
+		return 0;
+	case 'q':
+		o->quiet = true;
+		return 0;
+	default: /* --utc: always so */
+		return 0;
+	}
+}
+
+int options_parse(int argc, char **argv, const struct verb *verb, struct options *ret)
+{
+	struct option longs[N_ROWS + 1] = { 0 };
+	size_t n = 0;
+	int id, index;
+
+	*ret = (struct options){ .verb = verb->name, .by = GS_BY_CITY, .filter = GS_FILTER_ALL, .color = -1, .window_s = 60,
+				 .memory_bytes = 256u << 20 };
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (!rows[i].group || rows[i].group & verb->options)
+			longs[n++] = (struct option){ .name = rows[i].name, .has_arg = rows[i].argument != NULL, .val = rows[i].id };
+	for (int i = 1; i < argc; i++) /* before the others: it decides how --dst is quoted */
+		if (strcmp(argv[i], "--redact-dst") == 0)
+			ret->redact_dst = true;
+	opterr = 0;
+	optind = 1;
+	while ((id = getopt_long(argc, argv, ":vqh", longs, &index)) != -1) {
+		if (id == 'h') {
+			options_help(verb);
+			return -1;
+		}
+		if (id == ':')
+			return usage_error(verb, "%s wants a value", argv[optind - 1]);
+		if (id == '?')
+			return usage_error(verb, "no option `%s`", argv[optind - 1]);
+		int r = set_option(verb, id, optarg, ret);
+		if (r != 0)
+			return r;
+	}
+	if (ret->filter.since.ns >= ret->filter.until.ns)
+		return usage_error(verb, "--since is not before --until: nothing could match");
+	ret->files = (const char *const *)argv + optind;
+	ret->n_files = (size_t)(argc - optind);
+	return 0;
+}

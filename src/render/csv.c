@@ -1,0 +1,72 @@
+/*
+ * csv.c - RFC 4180, lines ending in LF, UTF-8, quotes only where they are needed
+ *
+ * Spreadsheets run what looks like a formula, and names in these columns come from strangers: text that begins with = + - @ TAB or CR gets a single
+ * quote in front (a reader of the data strips one leading quote). Only text columns: numbers and addresses never begin so. Octets that are no
+ * UTF-8 and control characters other than TAB, CR and LF become U+FFFD, since a CSV is shown on terminals too.
+ */
+#include "render/out.h"
+#include "render/utf8.h"
+
+#include <string.h>
+
+static bool is_plain(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7f || *text == '"' || *text == ',')
+			return false;
+	return true;
+}
+
+static void put_text(struct gs_buf *b, const char *text)
+{
+	const char *guard = *text && strchr("=+-@\t\r", *text) ? "'" : "";
+
+	if (is_plain(text)) {
+		gs_buf_puts(b, guard);
+		gs_buf_puts(b, text);
+		return;
+	}
+	const bool quoted = strpbrk(text, "\",\r\n") != NULL;
+	if (quoted)
+		gs_buf_putc(b, '"');
+	gs_buf_puts(b, guard);
+	for (uint32_t c; (c = render_utf8_next(&text)) != 0;) {
+		if (c == '"')
+			gs_buf_putc(b, '"');
+		else if (render_is_control(c) && c != '\t' && c != '\r' && c != '\n')
+			c = UTF8_REPLACEMENT;
+		render_utf8_put(b, c);
+	}
+	if (quoted)
+		gs_buf_putc(b, '"');
+}
+
+static int begin(struct gs_render *r, const struct gs_meta *meta, bool complete, struct gs_error *err)
+{
+	(void)meta;
+	(void)complete;
+	(void)err;
+	for (unsigned i = 0; i < r->n_columns && !r->o.no_header; i++) {
+		gs_buf_puts(&r->out, r->columns[i].name);
+		gs_buf_putc(&r->out, i + 1 < r->n_columns ? ',' : '\n');
+	}
+	return 0;
+}
+
+static void row(struct gs_render *r, const struct gs_cell *cells)
+{
+	for (unsigned i = 0; i < r->n_columns; i++) {
+		if (i)
+			gs_buf_putc(&r->out, ',');
+		if (!cells[i].set)
+			continue;
+		if (render_is_text(r->columns[i].type, &cells[i]))
+			put_text(&r->out, cells[i].text);
+		else
+			render_value(&r->out, r->columns[i].type, &cells[i]);
+	}
+	gs_buf_putc(&r->out, '\n');
+}
+
+const struct render_ops render_csv = { .begin = begin, .row = row };

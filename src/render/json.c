@@ -1,0 +1,149 @@
+/*
+ * json.c - one object: {"meta":{...},"rows":[...]}, a row on a line of its own
+ *
+ * Rows that are streamed come before anyone knows the totals: then "rows" stands first and "meta" last, in the same object.
+ */
+#include "render/json_value.h"
+
+#include <string.h>
+
+static void member(struct gs_buf *b, const char *name)
+{
+	if (b->len && b->data[b->len - 1] != '{')
+		gs_buf_putc(b, ',');
+	gs_buf_putc(b, '"');
+	gs_buf_puts(b, name);
+	gs_buf_puts(b, "\":");
+}
+
+static void number(struct gs_buf *b, const char *name, uint64_t v)
+{
+	member(b, name);
+	gs_buf_put_u64(b, v);
+}
+
+static void text(struct gs_buf *b, const char *name, const char *v)
+{
+	member(b, name);
+	json_string(b, v);
+}
+
+static void time_or_null(struct gs_buf *b, const char *name, bool set, struct gs_time t)
+{
+	char out[GS_TIME_TEXT_MAX];
+
+	if (set)
+		gs_time_format(t, 6, out);
+	text(b, name, set ? out : NULL);
+}
+
+static void texts(struct gs_buf *b, const char *name, const char *const *list, unsigned n)
+{
+	member(b, name);
+	gs_buf_putc(b, '[');
+	for (unsigned i = 0; i < n; i++) {
+		if (i)
+			gs_buf_putc(b, ',');
+		json_string(b, list[i]);
+	}
+	gs_buf_putc(b, ']');
+}
+
+/* What was read and did not become rows: reasons are the words of packet.h. */
+static void put_tally(struct gs_buf *b, const struct gs_tally *t)
+{
+	uint64_t lost = 0;
+
+	for (unsigned i = 0; i < GS_LOST_COUNT; i++)
+		lost += t->lost[i];
+	number(b, "lost", lost);
+	member(b, "lost_by_reason");
+	gs_buf_putc(b, '{');
+	for (unsigned i = 1; i < GS_LOST_COUNT; i++)
+		number(b, gs_lost_word(i), t->lost[i]);
+	gs_buf_putc(b, '}');
+	number(b, "packets_read", t->packets);
+	number(b, "packets_in_sightings", t->in_sightings);
+	number(b, "fragments", t->fragments);
+	number(b, "fragment_bytes", t->fragment_bytes);
+	number(b, "not_gre", t->not_gre);
+	number(b, "gre_udp", t->gre_udp);
+	number(b, "gre_udp_hidden", t->gre_udp_hidden);
+	number(b, "folded_packets", t->folded_packets);
+	number(b, "records", t->records);
+	number(b, "records_bad", t->records_bad);
+	number(b, "records_other", t->records_other);
+}
+
+static void put_databases(struct gs_buf *b, const struct gs_meta *m)
+{
+	member(b, "databases");
+	gs_buf_putc(b, '[');
+	for (unsigned i = 0; i < m->n_databases; i++) {
+		gs_buf_puts(b, i ? ",{" : "{");
+		text(b, "name", m->databases[i].name);
+		text(b, "edition", m->databases[i].edition);
+		text(b, "credit", m->databases[i].credit);
+		gs_buf_putc(b, '}');
+	}
+	gs_buf_putc(b, ']');
+}
+
+static void put_meta(struct gs_buf *b, const struct gs_meta *m)
+{
+	gs_buf_puts(b, "\"meta\":{");
+	text(b, "question", m->question);
+	texts(b, "filters", m->filters, m->n_filters);
+	time_or_null(b, "first_seen", m->packets > 0, m->first_seen);
+	time_or_null(b, "last_seen", m->packets > 0, m->last_seen);
+	texts(b, "sensors", m->sensors, m->n_sensors);
+	number(b, "packets", m->packets);
+	if (m->bytes || !m->packets) {
+		number(b, "bytes", m->bytes);
+	} else { /* not zero: unknown */
+		member(b, "bytes");
+		gs_buf_puts(b, "null");
+	}
+	number(b, "sources", m->sources);
+	member(b, "sources_estimated");
+	gs_buf_puts(b, m->sources_estimated ? "true" : "false");
+	number(b, "sightings", m->sightings);
+	number(b, "rows_total", m->rows_total);
+	put_tally(b, &m->tally);
+	put_databases(b, m);
+	texts(b, "notes", m->notes, m->n_notes);
+	gs_buf_putc(b, '}');
+}
+
+static int begin(struct gs_render *r, const struct gs_meta *meta, bool complete, struct gs_error *err)
+{
+	(void)err;
+	r->meta_first = complete;
+	gs_buf_putc(&r->out, '{');
+	if (complete) {
+		put_meta(&r->out, meta);
+		gs_buf_puts(&r->out, ",\n");
+	}
+	gs_buf_puts(&r->out, "\"rows\":[");
+	return 0;
+}
+
+static void row(struct gs_render *r, const struct gs_cell *cells)
+{
+	gs_buf_puts(&r->out, r->n_rows ? ",\n" : "\n");
+	json_row(&r->out, r->columns, r->n_columns, cells);
+}
+
+static int end(struct gs_render *r, const struct gs_meta *meta, struct gs_error *err)
+{
+	(void)err;
+	gs_buf_puts(&r->out, r->n_rows ? "\n]" : "]");
+	if (!r->meta_first) {
+		gs_buf_puts(&r->out, ",\n");
+		put_meta(&r->out, meta);
+	}
+	gs_buf_puts(&r->out, "}\n");
+	return 0;
+}
+
+const struct render_ops render_json = { .begin = begin, .row = row, .end = end };

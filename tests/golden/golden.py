@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Golden tests: a capture in, text out, compared with the expectation beside its description.
+
+  golden.py check GRESCOPE CAPTURE.pcap NAME.expect      exit 1 and a diff where they differ
+  golden.py renew GRESCOPE CAPTURE.pcap NAME.expect      writes the expectation; read the diff before committing it
+
+The text: one line per packet with every column that is not empty, then the balance that -v prints."""
+import csv
+import difflib
+import io
+import os
+import subprocess
+import sys
+
+
+def render(grescope, capture):
+    env = dict(os.environ, GRESCOPE_DATA="/nonexistent", HOME="/nonexistent", LC_ALL="C.UTF-8")
+    env.pop("XDG_DATA_HOME", None)
+    p = subprocess.run([grescope, "export", "-v", "--window", "0", "--include-udp", "--format", "csv", capture], capture_output=True,
+                       text=True, env=env, timeout=60)
+    lines = []
+    for row in csv.DictReader(io.StringIO(p.stdout)):
+        if row["end_time"] == row["timestamp"]:
+            del row["end_time"]
+        lines.append(" ".join(f"{k}={v}" for k, v in row.items() if v != ""))
+    folder = os.path.dirname(capture) + "/"
+    for line in p.stderr.splitlines():
+        if "no network database" not in line and "no city database" not in line and "database" not in line:
+            lines.append(line.replace(folder, ""))
+    lines.append(f"exit {p.returncode}")
+    return [line + "\n" for line in lines]
+
+
+verb, grescope, capture, expect = sys.argv[1:]
+got = render(grescope, capture)
+if verb == "renew":
+    with open(expect, "w") as f:
+        f.writelines(got)
+    sys.exit(0)
+try:
+    want = open(expect).readlines()
+except FileNotFoundError:
+    want = []
+diff = list(difflib.unified_diff(want, got, expect, "now"))
+sys.stdout.writelines(diff)
+sys.exit(1 if diff else 0)
