@@ -1,8 +1,9 @@
 /*
  * inputs.c - the files that a command line names, in the order of their first time stamps
  *
- * A path that exists is itself, whatever characters it holds; else it is a pattern, for shells that left it alone. To put files in order, each regular
- * one is opened and its first record read; pipes are left untouched, since what is read from them is gone. A time of 0 is a clock that was not set.
+ * A path that exists is itself, whatever characters it holds; else it is a pattern, for shells that left it alone. To put files in order,
+ * each regular one is opened and its first record read; pipes are left untouched, since what is read from them is gone. A time of 0 is a
+ * clock that was not set.
  */
 #include "source/source_int.h"
 
@@ -65,7 +66,8 @@ static int input_add(struct gs_inputs *ins, const struct input *in, struct gs_er
 	return 0;
 }
 
-/* One file. In a folder what is no format of ours is skipped; a file that was named is kept, and whoever reads it will say what is wrong with it. */
+/* One file. In a folder what is no format of ours is skipped; a file that was named is kept, and whoever reads it will say what is wrong
+ * with it. */
 static int file_add(struct gs_inputs *ins, char *path, const struct stat *sb, bool in_folder, struct gs_error *err)
 {
 	struct input in = { .path = path };
