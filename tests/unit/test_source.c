@@ -16,6 +16,8 @@
 #include "../capture_writer.h"
 #include "source/source_int.h"
 
+#define MAX_BATCH 64 /* frames asked for at once, at most */
+
 /* All that a source gave, copied, and how it ended. */
 struct got {
 	struct gs_frame *frames; /* data points into `octets` by offset until the end, then into it */
@@ -48,10 +50,11 @@ static void got_frame(struct got *g, const struct gs_frame *f)
 
 static void drain(struct gs_source *s, size_t batch, struct got *g)
 {
-	struct gs_frame frames[GS_SOURCE_BATCH];
+	struct gs_frame frames[MAX_BATCH];
 	struct gs_source_info info;
 	size_t n;
 
+	assert_in_range(batch, 1, MAX_BATCH);
 	for (;;) {
 		g->result = gs_source_frames(s, frames, batch, &n, &g->err);
 		for (size_t i = 0; i < n; i++)
@@ -80,7 +83,7 @@ static struct got read_memory(const void *data, size_t len)
 
 	g.result = source_open_memory_block("mem", data, len, 4096, &s, &g.err);
 	if (g.result == 0)
-		drain(s, GS_SOURCE_BATCH, &g);
+		drain(s, MAX_BATCH, &g);
 	return g;
 }
 
