@@ -159,16 +159,21 @@ static int pattern_add(struct gs_inputs *ins, const char *pattern, struct gs_err
 static int argument_add(struct gs_inputs *ins, const char *path, struct gs_error *err)
 {
 	const struct input in = { .path = (char *)path };
+	const size_t before = ins->n;
 	struct stat sb;
+	int r;
 
 	if (strcmp(path, "-") == 0)
 		return input_add(ins, &in, err);
 	if (stat(path, &sb) == 0)
-		return path_add(ins, (char *)path, &sb, err);
-	const int sys = errno;
-	if (sys == ENOENT && strpbrk(path, "*?["))
-		return pattern_add(ins, path, err);
-	return gs_fail_errno(err, GS_ERR_IO, sys, "%s: cannot be opened", path);
+		r = path_add(ins, (char *)path, &sb, err);
+	else if (errno == ENOENT && strpbrk(path, "*?["))
+		r = pattern_add(ins, path, err);
+	else
+		return gs_fail_errno(err, GS_ERR_IO, errno, "%s: cannot be opened", path);
+	if (r == 0 && ins->n == before)
+		r = gs_fail(err, GS_ERR_NOENT, "%s: a folder without a file that grescope reads", path);
+	return r;
 }
 
 static int by_time(const void *a, const void *b)

@@ -1626,6 +1626,13 @@ static void inputs_that_are_not_there_are_said(void **state)
 	(void)state;
 	struct gs_inputs *in = NULL;
 	struct gs_error err = { 0 };
+	char empty[] = "/tmp/grescope-empty-XXXXXX", sentence[128];
+
+	assert_non_null(mkdtemp(empty));
+	snprintf(sentence, sizeof sentence, "%s: a folder without a file that grescope reads", empty);
+	assert_int_equal(gs_inputs_new((const char *[]){ "-", empty }, 2, &in, &err), GS_ERR_NOENT);
+	assert_string_equal(err.text, sentence);
+	rmdir(empty);
 
 	assert_int_equal(gs_inputs_new((const char *[]){ "/nonexistent/*.pcap" }, 1, &in, &err), GS_ERR_NOENT);
 	assert_string_equal(err.text, "/nonexistent/*.pcap: no file matches");
