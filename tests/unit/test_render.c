@@ -575,7 +575,7 @@ static void no_line_is_longer_than_the_terminal(void **state)
 static void hostile_text_never_reaches_the_terminal(void **state)
 {
 	(void)state;
-	static const char *const nasty[] = { "esc\033]0;title\007", "\302\233" "31m", "bell\007\010\010", "\342\200\256evil", "zero\342\200\213width",
+	static const char *const nasty[] = { "esc\033]0;title\007", ("\302\233" "31m"), "bell\007\010\010", "\342\200\256evil", "zero\342\200\213width",
 					     "a\177b",           "new\nline\r",     "\377\376",          "tab\ttab",         "\314\201combining first" };
 	for (unsigned utf8 = 0; utf8 < 2; utf8++) {
 		for (size_t i = 0; i < sizeof nasty / sizeof *nasty; i++) {
