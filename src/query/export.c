@@ -369,7 +369,7 @@ static int kept_new(struct gs_query *q, struct kept **ret, struct gs_error *err)
 static int keep(struct gs_query *q, const struct gs_sighting *s, struct gs_error *err)
 {
 	struct export *x = q->export;
-	struct kept k = { .seq = x->seq++, .s = *s }, *to;
+	struct kept k = { .seq = x->seq++, .s = *s }, *to = NULL;
 	char text[QUERY_SCRATCH_MAX];
 
 	if (!made_text(q))

@@ -29,7 +29,7 @@ void query_origins_get(struct query_origins *o, const struct gs_addr *a, struct 
 	*ret = (struct gs_origin){ 0 };
 	if (!o->enrich || a->family == 0)
 		return;
-	const uint64_t hash = XXH3_64bits_withSeed(&key, KEY_LEN, o->map.seed); /* gs_map_hash, with a length that the compiler can see */
+	const uint64_t hash = QUERY_KEY_HASH(&o->map, &key, KEY_LEN);
 	e = gs_map_get(&o->map, hash, &key, &is_new);
 	if (!e && o->map.count) {
 		gs_map_clear(&o->map, o->map.cap_bytes);

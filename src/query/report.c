@@ -230,7 +230,7 @@ static int vote(struct report *r, uint32_t group, uint8_t kind, uint8_t class_, 
 		key.asn = o->asn;
 		memcpy(key.country, o->country, 2);
 	}
-	struct vote *v = gs_map_get(&r->votes, gs_map_hash(&r->votes, &key), &key, &is_new);
+	struct vote *v = gs_map_get(&r->votes, QUERY_KEY_HASH(&r->votes, &key, VOTE_KEY_LEN), &key, &is_new);
 	if (!v)
 		return GS_ERR_NOMEM;
 	if (is_new && kind == VOTE_PLACE)
