@@ -28,8 +28,8 @@
  *   LAYER FIELD VALUE, FIELD=VALUE or FLAG, in any order; addresses and ports as A > B. Lengths, checksums, types and padding are computed from what
  *   follows unless the field is given, so every header can be made wrong on purpose. `mkpcap --layers' lists all layers and fields. Numbers are
  *   decimal or 0x; HEX is pairs of digits or an address, several joined by commas.
- *   Payload: bytes HEX... "text", fill N [octet], count N, random N seed S. Beside the headers stand `first N' (only N octets of what follows: an ICMP
- *   quote, a packet shorter than it says) and `tail HEX' (octets behind what follows).
+ *   Payload: bytes HEX... "text", fill N [octet], count N, random N seed S. Beside the headers stand `first N' (only N octets of what follows: an
+ *   ICMP quote, a packet shorter than it says) and `tail HEX' (octets behind what follows).
  *   ip fragment MTU and frag fragment N make one frame for each fragment; only K picks the K-th.
  *
  * OPTIONS

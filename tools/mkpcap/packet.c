@@ -7,8 +7,6 @@
  */
 #include "mkpcap.h"
 
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct mk_layer_kind *const families[] = { mk_link_layers, mk_ip_layers, mk_gre_layers, mk_inner_layers };
