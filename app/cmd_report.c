@@ -235,7 +235,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 		code = EXIT_DAMAGED;
 		goto out;
 	}
-	if (gs_enrich_missing(enrich) && !o->quiet)
+	if (gs_enrich_missing(enrich) && !o->quiet && o->format != GS_FORMAT_TEXT) /* text says it below the table */
 		say("%s", gs_enrich_missing(enrich));
 	struct gs_table_writer writer = gs_render_writer(render);
 	const char *sensors[1] = { o->sensor ? o->sensor : "" };

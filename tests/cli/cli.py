@@ -170,16 +170,20 @@ p = run("report", "--by", "source", "--src", "192.0.2.1,192.0.2.2", "--format", 
 check("two prefixes", len(p.stdout.splitlines()) == 3, p.stdout)
 
 # a terminal
-master, slave = pty.openpty()
-p = subprocess.run([grescope, "report", "--by", "source", good], stdout=slave, stderr=subprocess.PIPE, env={**ENV, "COLUMNS": "80", "TERM": "xterm"})
-os.close(slave)
-shown = b""
 try:
-    while chunk := os.read(master, 65536):
-        shown += chunk
+    master, slave = pty.openpty()
 except OSError:
-    pass
-check("a terminal gets a table", b"192.0.2.1" in shown, shown[:200])
+    print("skipped: what a terminal gets (no pseudo-terminals here)")
+else:
+    p = subprocess.run([grescope, "report", "--by", "source", good], stdout=slave, stderr=subprocess.PIPE, env={**ENV, "COLUMNS": "80", "TERM": "xterm"})
+    os.close(slave)
+    shown = b""
+    try:
+        while chunk := os.read(master, 65536):
+            shown += chunk
+    except OSError:
+        pass
+    check("a terminal gets a table", b"192.0.2.1" in shown, shown[:200])
 p = run("report", "--color", "always", "--by", "source", good)
 check("colour on request only", b"\x1b[" not in run("report", "--by", "source", good).stdout)
 p = run("report", "--memory", "4M", "--by", "total", "--format", "csv",
