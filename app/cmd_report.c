@@ -230,6 +230,11 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	if ((r = gs_render_new(&ro, &render, &err)) < 0 || (r = open_enrich(o, &enrich, &err)) < 0 ||
 	    (r = gs_inputs_new(o->files, o->n_files, &in, &err)) < 0)
 		goto fail;
+	if (gs_inputs_count(in) == 0) {
+		say("%s: no file in it that grescope reads", o->files[0]);
+		code = EXIT_DAMAGED;
+		goto out;
+	}
 	if (gs_enrich_missing(enrich) && !o->quiet)
 		say("%s", gs_enrich_missing(enrich));
 	struct gs_table_writer writer = gs_render_writer(render);

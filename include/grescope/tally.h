@@ -25,8 +25,8 @@ struct gs_tally {
 	uint64_t late_packets;       /* packets older than the windows still open */
 	uint64_t stops[GS_STOP_COUNT]; /* decoded GRE packets by stop reason */
 	uint64_t checksum_bad;
-	uint64_t records;            /* rows of raw data, flow records, log lines that named protocol 47 */
-	uint64_t records_bad;        /* of these, not understood */
+	uint64_t records;            /* rows of raw data, flow records, log lines that became sightings */
+	uint64_t records_bad;        /* such as name protocol 47 but could not be understood */
 	uint64_t records_other;      /* rows of raw data that name another protocol */
 	uint64_t clock_saturated;    /* time stamps outside gs_time's range */
 };

@@ -26,7 +26,6 @@ int gs_map_init(struct gs_map *m, uint32_t key_len, uint32_t record_len, size_t 
 		*m = (struct gs_map){ 0 };
 		return GS_ERR_NOMEM;
 	}
-	madvise(p, m->reserved, MADV_HUGEPAGE); /* where the kernel has none, small pages do */
 	m->records = p;
 	return 0;
 }
@@ -111,6 +110,8 @@ void *gs_map_get(struct gs_map *m, uint64_t hash, const void *key, bool *ret_new
 	while (m->slots[at].number)
 		at = (at + 1) & m->mask;
 	r = gs_map_at(m, m->count);
+	if (m->count == HUGE_PAGE / m->record_len) /* small tables stay cheap to make; where the kernel has no huge pages, small ones do */
+		madvise(m->records, m->reserved, MADV_HUGEPAGE);
 	memset(r, 0, m->record_len);
 	memcpy(r, key, m->key_len);
 	m->slots[at] = (struct gs_map_slot){ .tag = (uint32_t)(hash >> 32), .number = ++m->count };

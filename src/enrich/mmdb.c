@@ -30,7 +30,7 @@
 #define METADATA_MAX (128u << 10) /* by the specification, marker and metadata are within the last 128 KiB */
 #define PROBE_RECORDS 64
 #define PROBE_NODES 65536
-#define CACHE_BYTES (16u << 20)
+#define CACHE_BYTES (4u << 20)
 
 static const uint8_t marker[] = "\xab\xcd\xefMaxMind.com";
 #define MARKER_LEN (sizeof marker - 1)

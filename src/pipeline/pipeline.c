@@ -109,7 +109,8 @@ static int corridor_batch(struct corridor *c, struct gs_source *s, enum gs_door 
 	} else {
 		r = gs_source_sightings(s, c->sightings, GS_SOURCE_BATCH, &n, c->tally, err);
 		for (size_t i = 0; i < n; i++) {
-			gs_classify_record(&c->sightings[i]);
+			if (!c->sightings[i].class_ && !c->sightings[i].confidence && !c->sightings[i].evidence)
+				gs_classify_record(&c->sightings[i]); /* an export that is read back brings its verdict along */
 			c->sightings[i].sensor = c->o->sensor;
 		}
 		c->tally->sightings += n;

@@ -1,8 +1,9 @@
 /*
  * inputs.c - the files that a command line names, in the order of their first time stamps
  *
- * A path that exists is itself, whatever characters it holds; else it is a pattern, for shells that left it alone. To put files in order, each regular
- * one is opened and its first record read; pipes are left untouched, since what is read from them is gone. A time of 0 is a clock that was not set.
+ * A path that exists is itself, whatever characters it holds; else it is a pattern, for shells that left it alone. To put files in order,
+ * each regular one is opened and its first record read; pipes are left untouched, since what is read from them is gone. A time of 0 is a
+ * clock that was not set.
  */
 #include "source/source_int.h"
 
@@ -65,7 +66,8 @@ static int input_add(struct gs_inputs *ins, const struct input *in, struct gs_er
 	return 0;
 }
 
-/* One file. In a folder what is no format of ours is skipped; a file that was named is kept, and whoever reads it will say what is wrong with it. */
+/* One file. In a folder what is no format of ours is skipped; a file that was named is kept, and whoever reads it will say what is wrong
+ * with it. */
 static int file_add(struct gs_inputs *ins, char *path, const struct stat *sb, bool in_folder, struct gs_error *err)
 {
 	struct input in = { .path = path };
@@ -157,16 +159,21 @@ static int pattern_add(struct gs_inputs *ins, const char *pattern, struct gs_err
 static int argument_add(struct gs_inputs *ins, const char *path, struct gs_error *err)
 {
 	const struct input in = { .path = (char *)path };
+	const size_t before = ins->n;
 	struct stat sb;
+	int r;
 
 	if (strcmp(path, "-") == 0)
 		return input_add(ins, &in, err);
 	if (stat(path, &sb) == 0)
-		return path_add(ins, (char *)path, &sb, err);
-	const int sys = errno;
-	if (sys == ENOENT && strpbrk(path, "*?["))
-		return pattern_add(ins, path, err);
-	return gs_fail_errno(err, GS_ERR_IO, sys, "%s: cannot be opened", path);
+		r = path_add(ins, (char *)path, &sb, err);
+	else if (errno == ENOENT && strpbrk(path, "*?["))
+		r = pattern_add(ins, path, err);
+	else
+		return gs_fail_errno(err, GS_ERR_IO, errno, "%s: cannot be opened", path);
+	if (r == 0 && ins->n == before)
+		r = gs_fail(err, GS_ERR_NOENT, "%s: a folder without a file that grescope reads", path);
+	return r;
 }
 
 static int by_time(const void *a, const void *b)

@@ -4,11 +4,12 @@
  *   file:   magic 4, major 2, minor 2, unused 8, snap length 4, link type 4     in the writer's byte order, told by the magic
  *   record: seconds 4, micro- or nanoseconds 4, captured length 4, length 4, [interface 4, protocol 2, packet type 1, pad 1,] frame
  *
- * Magic a1b2c3d4 counts microseconds, a1b23c4d nanoseconds, a1b2cd34 (Kuznetzov's patch) has the longer record header; which one a file has is
- * told by its magic alone. Versions before 2.3 and DG/UX's 543.0 have the two lengths in the other order, 2.3 either way. The upper half of the link
- * type holds the length of frame check sequences; they are not taken off, since the IP length bounds what is decoded. Seconds are unsigned:
- * good until 2106. A page of zeros where a record should start is the tail of a file that was made longer than it was written: damage, not a
- * quarter of a billion empty packets in 4 GiB. Two further magics (a1b234cd, a12b3c4d) are registered, but nobody published their records: refused by name in source.c.
+ * Magic a1b2c3d4 counts microseconds, a1b23c4d nanoseconds, a1b2cd34 (Kuznetzov's patch) has the longer record header; which one a file has
+ * is told by its magic alone. Versions before 2.3 and DG/UX's 543.0 have the two lengths in the other order, 2.3 either way. The upper half
+ * of the link type holds the length of frame check sequences; they are not taken off, since the IP length bounds what is decoded. Seconds
+ * are unsigned: good until 2106. A page of zeros where a record should start is the tail of a file that was made longer than it was
+ * written: damage, not a quarter of a billion empty packets in 4 GiB. Two further magics (a1b234cd, a12b3c4d) are registered, but nobody
+ * published their records: refused by name in source.c.
  * Source: draft-ietf-opsawg-pcap; behaviour of libpcap's sf-pcap.c, which a differential test holds this reader against.
  */
 #include "source/source_int.h"
@@ -74,7 +75,7 @@ static int pcap_open(struct gs_source *s, struct gs_error *err)
 	pc->order = major == 543 || minor < 3 ? CAPLEN_LAST : minor == 3 ? CAPLEN_SMALLER : CAPLEN_FIRST;
 	pc->header = magic == MAGIC_PATCHED ? 24 : 16;
 	pc->fraction_ns = magic == MAGIC_NANO ? 1 : 1000;
-	/* Bits 16 to 25 turn the number into one that is not of the registry (classes of some BSDs): kept, so that it is taken for no other. */
+	/* Bits 16 to 25 make the number one that is not of the registry (classes of some BSDs): kept, so that it is taken for no other. */
 	pc->linktype = link & 0x03ffffff;
 	pc->max_caplen = source_max_caplen(pc->linktype);
 	pc->snaplen = snaplen == 0 || snaplen > INT32_MAX ? pc->max_caplen : snaplen;
@@ -127,14 +128,15 @@ static int record_need(struct gs_source *s, struct gs_error *err)
 
 	if (r <= 0)
 		return r;
-	struct record rec = record_read(pc, s->stream.p);
+	const uint64_t off = stream_offset(&s->stream);
+	const struct record rec = record_read(pc, s->stream.p);
 	if (rec.caplen > pc->max_caplen)
-		return source_damaged(s, stream_offset(&s->stream), err, "packet record of %" PRIu32 " captured octets, more than the limit of %" PRIu32,
+		return source_damaged(s, off, err, "packet record of %" PRIu32 " captured octets, more than the limit of %" PRIu32,
 		                      rec.caplen, pc->max_caplen);
 	if ((rec.s | rec.caplen | rec.len) == 0) {
 		r = zeros_ahead(s, err);
 		if (r != 0)
-			return r < 0 ? r : source_damaged(s, stream_offset(&s->stream), err, "zeros instead of a packet record, for %d octets at least", ZERO_PAGE);
+			return r < 0 ? r : source_damaged(s, off, err, "%d octets of zeros or more, no packet record", ZERO_PAGE);
 	}
 	return source_need(s, (size_t)pc->header + rec.caplen, "packet record", err);
 }
@@ -152,7 +154,8 @@ static int pcap_frames(struct gs_source *s, struct gs_frame *frames, size_t max,
 		struct record rec = { 0 };
 		if (left >= pc->header)
 			rec = record_read(pc, p);
-		/* Not here, not sane, or nothing but zeros: alone. The frames so far point into the window, so it moves only for an empty batch. */
+		/* Not here, not sane, or nothing but zeros: alone. The frames so far point into the window, so it moves only for an
+		 * empty batch. */
 		if (__builtin_expect((rec.s | rec.caplen) == 0 || rec.caplen > pc->max_caplen || left - pc->header < rec.caplen, 0)) {
 			st->p = p;
 			if (n > 0)

@@ -8,8 +8,9 @@
  *              2 obsolete: interface 2, drops 2, then as 6
  *              3 simple: length 4, frame; first interface, no time: it gets the time 0 (plus if_tsoffset), as libpcap gives it
  *
- * Every other type (names, statistics, secrets, custom, unknown) is skipped by its length, also when it is larger than memory. A frame may be longer than
- * its interface's snap length: the block says how much is there. Blocks of packets and interfaces lie whole in the window, hence their cap.
+ * Every other type (names, statistics, secrets, custom, unknown) is skipped by its length, also when it is larger than memory. A frame may
+ * be longer than its interface's snap length: the block says how much is there. Blocks of packets and interfaces lie whole in the window,
+ * hence their cap.
  * Source: draft-ietf-opsawg-pcapng; behaviour of libpcap's sf-pcapng.c, which knows neither different link types nor changes of byte order.
  */
 #include "source/source_int.h"
@@ -64,7 +65,8 @@ static enum source_match pcapng_match(const uint8_t *start, size_t len, bool who
 	return magic == ORDER_MAGIC || magic == __builtin_bswap32(ORDER_MAGIC) ? MATCH_YES : MATCH_NO;
 }
 
-/* Goes to the end of the block at the window's start and compares its second length. 1, 0 where a batch must be handed over first, or negative. */
+/* Goes to the end of the block at the window's start and compares its second length. 1, 0 where a batch must be handed over first, or
+ * negative. */
 static int skip_on(struct gs_source *s, bool may_fill, struct gs_error *err)
 {
 	struct pcapng *ng = s->state;
@@ -95,7 +97,8 @@ static int skip_on(struct gs_source *s, bool may_fill, struct gs_error *err)
 	struct gs_cursor c = gs_cursor_of(st->p, 4, 4);
 	const uint32_t again = source_get32(&c, ng->little);
 	if (again != ng->skip_len)
-		return source_damaged(s, ng->skip_off, err, "block of %" PRIu32 " octets that ends with the length %" PRIu32, ng->skip_len, again);
+		return source_damaged(s, ng->skip_off, err, "block of %" PRIu32 " octets that ends with the length %" PRIu32, ng->skip_len,
+				      again);
 	st->p += 4;
 	ng->skip_left = 0;
 	return 1;
@@ -132,8 +135,8 @@ static int section_begin(struct gs_source *s, int bad, struct gs_error *err)
 	ng->little = magic != ORDER_MAGIC;
 	const unsigned major = source_get16(&c, ng->little), minor = source_get16(&c, ng->little);
 	if (major != 1 || (minor != 0 && minor != 2))
-		return gs_fail(err, bad, "%s: section of pcapng version %u.%u at offset %" PRIu64 "; 1.0 and 1.2 are read", s->path, major, minor,
-		               stream_offset(&s->stream));
+		return gs_fail(err, bad, "%s: section of pcapng version %u.%u at offset %" PRIu64 "; 1.0 and 1.2 are read", s->path, major,
+			       minor, stream_offset(&s->stream));
 	c.off = 4;
 	const uint32_t len = source_get32(&c, ng->little);
 	if (len < 28 || len % 4)
@@ -199,7 +202,8 @@ static int interface_options(struct gs_source *s, struct interface *f, struct gs
 		if (code != OPTION_TSRESOL && code != OPTION_TSOFFSET)
 			continue;
 		if (len != (code == OPTION_TSRESOL ? 1 : 8) || seen & 1u << code)
-			return source_damaged(s, off, err, "interface block whose option %u is %s", code, seen & 1u << code ? "there twice" : "of a wrong length");
+			return source_damaged(s, off, err, "interface block whose option %u is %s", code,
+					      seen & 1u << code ? "there twice" : "of a wrong length");
 		seen |= 1u << code;
 		if (code == OPTION_TSOFFSET) {
 			const uint64_t a = source_get32(&v, ng->little), b = source_get32(&v, ng->little);
@@ -283,15 +287,15 @@ static int packet_read(struct gs_source *s, uint32_t type, struct gs_cursor *c, 
 	if (__builtin_expect(c->short_, 0))
 		return bad_length(s, c->end + 4, err);
 	if (__builtin_expect(number >= ng->n_ifs, 0))
-		return source_damaged(s, stream_offset(&s->stream), err, "packet of interface %" PRIu32 ", but the section describes %" PRIu32 " so far", number,
-		                      ng->n_ifs);
+		return source_damaged(s, stream_offset(&s->stream), err,
+				      "packet of interface %" PRIu32 ", but the section describes %" PRIu32 " so far", number, ng->n_ifs);
 	const struct interface *f = &ng->ifs[number];
 	if (type == BLOCK_SIMPLE)
 		caplen = len < f->snaplen ? len : f->snaplen;
 	const uint8_t *data = gs_get_bytes(c, caplen);
 	if (__builtin_expect(!data, 0))
-		return source_damaged(s, stream_offset(&s->stream), err, "packet of %" PRIu32 " captured octets in a block with room for %" PRIu32, caplen,
-		                      gs_cursor_left(c));
+		return source_damaged(s, stream_offset(&s->stream), err,
+				      "packet of %" PRIu32 " captured octets in a block with room for %" PRIu32, caplen, gs_cursor_left(c));
 	*frame = (struct gs_frame){
 		.data = data,
 		.caplen = caplen,
@@ -316,7 +320,8 @@ static int block_need(struct gs_source *s, uint32_t len, bool may_fill, struct g
 	struct stream *st = &s->stream;
 
 	if (__builtin_expect(len > ng->max_block, 0))
-		return source_damaged(s, stream_offset(st), err, "block of %" PRIu32 " octets, more than the limit of %" PRIu32, len, ng->max_block);
+		return source_damaged(s, stream_offset(st), err, "block of %" PRIu32 " octets, more than the limit of %" PRIu32, len,
+				      ng->max_block);
 	if (__builtin_expect(stream_left(st) < len, 0)) {
 		if (!may_fill)
 			return 0;
@@ -328,11 +333,13 @@ static int block_need(struct gs_source *s, uint32_t len, bool may_fill, struct g
 	c.off = len - 4;
 	const uint32_t again = source_get32(&c, ng->little);
 	if (__builtin_expect(again != len, 0))
-		return source_damaged(s, stream_offset(st), err, "block of %" PRIu32 " octets that ends with the length %" PRIu32, len, again);
+		return source_damaged(s, stream_offset(st), err, "block of %" PRIu32 " octets that ends with the length %" PRIu32, len,
+				      again);
 	return 1;
 }
 
-/* One block. 1 done, and *ret_packet says whether it gave *frame; 0 the input ended, or a batch must be handed over first; negative trouble. */
+/* One block. 1 done, and *ret_packet says whether it gave *frame; 0 the input ended, or a batch must be handed over first; negative
+ * trouble. */
 static int block_read(struct gs_source *s, bool may_fill, struct gs_frame *frame, bool *ret_packet, struct gs_error *err)
 {
 	struct pcapng *ng = s->state;
@@ -375,7 +382,8 @@ static int pcapng_frames(struct gs_source *s, struct gs_frame *frames, size_t ma
 	size_t n = 0;
 	int r = 1;
 
-	/* Frames point into the window, so once there are some, more input waits for the next call; and so does trouble, which that call meets again. */
+	/* Frames point into the window, so once there are some, more input waits for the next call; and so does trouble, which that call
+	 * meets again. */
 	while (n < max && r > 0) {
 		bool packet = false;
 		r = block_read(s, n == 0, &frames[n], &packet, n == 0 ? err : NULL);

@@ -4,8 +4,9 @@
  *   "Source IP",_time,count,Protocol
  *   192.0.2.1,2017-07-25T12:05:31.000-0700,1,47
  *
- * Cells are separated by tab, comma, semicolon or blanks, quoted or not, columns in any order: the heading says. A byte-order mark and CR LF are
- * tolerated. A line that cannot be read is counted, the first such is kept in words, and reading goes on: such files are pasted and edited by hand.
+ * Cells are separated by tab, comma, semicolon or blanks, quoted or not, columns in any order: the heading says. A byte-order mark and CR
+ * LF are tolerated. A line that cannot be read is counted, the first such is kept in words, and reading goes on: such files are pasted and
+ * edited by hand.
  */
 #include "source/rawdata.h"
 
@@ -21,8 +22,10 @@ struct rawdata {
 	bool in_long;    /* inside a line that is too long to read */
 };
 
-/* The first line that is not blank, after a byte-order mark; *ret_skip is where the one after it starts. MATCH_MORE where its end is not there. */
-static enum source_match heading_find(const uint8_t *start, size_t len, bool whole, struct raw_cell *ret, size_t *ret_skip, uint64_t *ret_line)
+/* The first line that is not blank, after a byte-order mark; *ret_skip is where the one after it starts. MATCH_MORE where its end is not
+ * there. */
+static enum source_match heading_find(const uint8_t *start, size_t len, bool whole, struct raw_cell *ret, size_t *ret_skip,
+				      uint64_t *ret_line)
 {
 	const char *p = (const char *)start, *end = p + len;
 
@@ -173,7 +176,8 @@ static bool line_read(struct gs_source *s, struct raw_cell line, struct gs_sight
 	} else if (row.other) {
 		tally->records_other++;
 	} else if (row.bad) {
-		row_bad(s, tally, "%s `%s` is none that grescope reads", row.bad, source_quote(row.bad_cell.text, row.bad_cell.len, quoted));
+		row_bad(s, tally, "%s `%s` is none that grescope reads", row.bad,
+			source_quote(row.bad_cell.text, row.bad_cell.len, quoted));
 	} else if ((lacks = row_lacks(&row))) {
 		row_bad(s, tally, "%s", lacks);
 	} else {
@@ -184,7 +188,8 @@ static bool line_read(struct gs_source *s, struct raw_cell line, struct gs_sight
 	return false;
 }
 
-static int rawdata_sightings(struct gs_source *s, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally, struct gs_error *err)
+static int rawdata_sightings(struct gs_source *s, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally,
+			     struct gs_error *err)
 {
 	struct raw_cell line;
 	int r = 1;

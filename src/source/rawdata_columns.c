@@ -1,9 +1,9 @@
 /*
  * rawdata_columns.c - the columns of raw data, and how a cell is read
  *
- * Names are those of the published raw data (Source IP, _time, count, Protocol), of its author's other tables, and of grescope's own export, so that
- * an export can be read back. A column of another name is not looked at. An empty cell says nothing; one that is wrong spoils the row only where
- * the row would otherwise tell something false: who, when, how much, to whom.
+ * Names are those of the published raw data (Source IP, _time, count, Protocol), of its author's other tables, and of grescope's own
+ * export, so that an export can be read back. A column of another name is not looked at. An empty cell says nothing; one that is wrong
+ * spoils the row only where the row would otherwise tell something false: who, when, how much, to whom.
  */
 #include "source/rawdata.h"
 
@@ -427,7 +427,8 @@ static bool layout_try(const char *line, size_t len, enum raw_separator separato
 				column = RAW_UNKNOWN; /* a second one for the same thing is not looked at */
 		l->columns[l->n++] = column;
 		if (column != RAW_UNKNOWN)
-			found |= (known[column].read == read_src) << 0 | (known[column].read == read_first) << 1 | (known[column].read == read_protocol) << 2;
+			found |= (known[column].read == read_src) << 0 | (known[column].read == read_first) << 1 |
+				 (known[column].read == read_protocol) << 2;
 	}
 	return found == 7;
 }
@@ -472,7 +473,11 @@ bool raw_row_read(const struct raw_layout *l, const char *line, size_t len, stru
 		n = join_time(l, cells, n);
 	if (n < (int)l->n || (n > (int)l->n && l->n < RAW_MAX_COLUMNS))
 		return false;
-	*row = (struct raw_row){ .sighting = { .packets = 1, .sources = 1, .protocol = 47, .version = GS_SIGHTING_VERSION, .fidelity = GS_FIDELITY_LOG } };
+	*row = (struct raw_row){ 0 };
+	row->sighting.packets = row->sighting.sources = 1;
+	row->sighting.protocol = 47;
+	row->sighting.version = GS_SIGHTING_VERSION;
+	row->sighting.fidelity = GS_FIDELITY_LOG;
 	for (unsigned i = 0; i < l->n; i++) {
 		const uint8_t column = l->columns[i];
 		if (column == RAW_UNKNOWN || cells[i].len == 0)

@@ -1,8 +1,8 @@
 /*
  * source.c - opening, recognition by content, and what all formats share
  *
- * Recognition asks every format in the table below with as much of the start as is there, and reads on only while one of them asks for more, so
- * that a live pipe is not kept waiting and a huge file of something else costs one read.
+ * Recognition asks every format in the table below with as much of the start as is there, and reads on only while one of them asks for
+ * more, so that a live pipe is not kept waiting and a huge file of something else costs one read.
  */
 #include "source/source_int.h"
 
@@ -44,7 +44,8 @@ static const struct {
 	{ "%PDF", 4, "a PDF document" },
 };
 
-#define READ_FORMATS "grescope reads pcap, pcapng and tables with the columns Source IP, _time, count, Protocol, also compressed with gzip or zstd"
+#define READ_FORMATS                                                                                                                       \
+	"grescope reads pcap, pcapng and tables with the columns Source IP, _time, count, Protocol, also compressed with gzip or zstd"
 
 const char *source_quote(const void *text, size_t len, char out[SOURCE_QUOTE_MAX + 4])
 {
@@ -76,12 +77,14 @@ static const char *offset_words(const struct gs_source *s)
 	return s->stream.wrapping == STREAM_PLAIN ? "" : " of the decompressed data";
 }
 
-int source_ends_inside(const struct gs_source *s, const char *what, uint64_t offset, uint64_t announced, uint64_t there, struct gs_error *err)
+int source_ends_inside(const struct gs_source *s, const char *what, uint64_t offset, uint64_t announced, uint64_t there,
+		       struct gs_error *err)
 {
 	if (s->stream.damage.code)
 		return gs_fail(err, s->stream.damage.code, "%s", s->stream.damage.text);
-	return gs_fail(err, GS_ERR_DAMAGED, "%s: ends inside the %s at offset %" PRIu64 "%s: %" PRIu64 " octets announced, %" PRIu64 " there",
-	               s->path, what, offset, offset_words(s), announced, there);
+	return gs_fail(err, GS_ERR_DAMAGED,
+		       "%s: ends inside the %s at offset %" PRIu64 "%s: %" PRIu64 " octets announced, %" PRIu64 " there", s->path, what,
+		       offset, offset_words(s), announced, there);
 }
 
 int source_damaged(const struct gs_source *s, uint64_t offset, struct gs_error *err, const char *format, ...)
@@ -161,7 +164,7 @@ static int recognise(struct gs_source *s, struct gs_error *err)
 		}
 		if (!more || st->ended || left >= SOURCE_START_MAX)
 			break;
-		need = left + 1;
+		need = left + 1 + left / 8; /* a share of it, so that input that drips is not looked through once per octet */
 	}
 	if (!st->damage.code)
 		return unrecognised(s, err);
@@ -280,7 +283,8 @@ void gs_source_info(const struct gs_source *s, struct gs_source_info *ret)
 static int reading_starts(struct gs_source *s, enum gs_door door, struct gs_error *err)
 {
 	if (s->ops->door != door)
-		return gs_fail(err, GS_ERR_USAGE, "%s: holds %s", s->path, s->ops->door == GS_DOOR_FRAMES ? "packets, not records" : "records, not packets");
+		return gs_fail(err, GS_ERR_USAGE, "%s: holds %s", s->path,
+			       s->ops->door == GS_DOOR_FRAMES ? "packets, not records" : "records, not packets");
 	if (s->over)
 		return 0;
 	if (!s->late.code)
@@ -300,7 +304,8 @@ int gs_source_frames(struct gs_source *s, struct gs_frame *frames, size_t max, s
 	return r;
 }
 
-int gs_source_sightings(struct gs_source *s, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally, struct gs_error *err)
+int gs_source_sightings(struct gs_source *s, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally,
+			struct gs_error *err)
 {
 	*ret_n = 0;
 	int r = reading_starts(s, GS_DOOR_SIGHTINGS, err);

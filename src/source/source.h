@@ -66,8 +66,9 @@ const char *gs_source_first_bad(const struct gs_source *s);
 uint64_t gs_source_clock_saturated(const struct gs_source *s);
 
 /*
- * A list of inputs in the order of their first time stamps. Patterns (glob) that match nothing are errors, folders are read one level deep
- * (regular files whose format is recognised; others are skipped and counted). Inputs of unknown first time (empty, "-") keep their place at the end.
+ * A list of inputs in the order of their first time stamps. Folders are read one level deep (regular files whose format is recognised;
+ * others are skipped and counted). Inputs of unknown first time (empty, "-") keep their place at the end. What is not there, a pattern (glob)
+ * that matches nothing and a folder without an input are GS_ERR_NOENT; a file that is named is in the list whatever is in it: opening it says.
  */
 struct gs_inputs;
 int gs_inputs_new(const char *const *paths, size_t n, struct gs_inputs **ret, struct gs_error *err);

@@ -19,14 +19,16 @@ enum source_match { MATCH_NO, MATCH_YES, MATCH_MORE };
 struct gs_source_ops {
 	const char *format;
 	enum gs_door door;
-	/* Whether input that starts like this is of this format; MATCH_MORE asks for a longer start. `whole`: the input ends after len octets. */
+	/* Whether input that starts like this is of this format; MATCH_MORE asks for a longer start. `whole`: the input ends after len
+	 * octets. */
 	enum source_match (*match)(const uint8_t *start, size_t len, bool whole);
 	/* Reads the file's header, may set s->state. GS_ERR_DAMAGED is kept for the first reading call, anything else fails the open. */
 	int (*open)(struct gs_source *s, struct gs_error *err);
 	void (*close)(struct gs_source *s); /* frees s->state; also after a failed open */
 	/* As gs_source_frames; trouble comes alone, after the frames before it. NULL at the other door. */
 	int (*frames)(struct gs_source *s, struct gs_frame *frames, size_t max, size_t *ret_n, struct gs_error *err);
-	int (*sightings)(struct gs_source *s, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally, struct gs_error *err);
+	int (*sightings)(struct gs_source *s, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally,
+			 struct gs_error *err);
 };
 
 extern const struct gs_source_ops source_pcap, source_pcapng, source_rawdata;
@@ -49,16 +51,19 @@ int source_open_block(const char *path, size_t block, struct gs_source **ret, st
 int source_open_memory_block(const char *name, const void *data, size_t len, size_t block, struct gs_source **ret, struct gs_error *err);
 
 /*
- * Makes the window hold `need` octets. Result 1: it does. 0: the input ended properly before the first of them. Negative: as stream_fill; or
- * GS_ERR_DAMAGED where the input ends inside: the sentence calls it `what`, says where it starts, `need` octets announced and how many are there.
+ * Makes the window hold `need` octets. Result 1: it does. 0: the input ended properly before the first of them. Negative: as stream_fill;
+ * or GS_ERR_DAMAGED where the input ends inside: the sentence calls it `what`, says where it starts, `need` octets announced and how many
+ * are there.
  */
 int source_need(struct gs_source *s, size_t need, const char *what, struct gs_error *err);
 
 /* GS_ERR_DAMAGED: the input ends inside `what`. Where compression is to blame, its own sentence. */
-int source_ends_inside(const struct gs_source *s, const char *what, uint64_t offset, uint64_t announced, uint64_t there, struct gs_error *err);
+int source_ends_inside(const struct gs_source *s, const char *what, uint64_t offset, uint64_t announced, uint64_t there,
+		       struct gs_error *err);
 
 /* GS_ERR_DAMAGED: "PATH: at offset N: ...". */
-int source_damaged(const struct gs_source *s, uint64_t offset, struct gs_error *err, const char *format, ...) __attribute__((format(printf, 4, 5)));
+int source_damaged(const struct gs_source *s, uint64_t offset, struct gs_error *err, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* Copies text for a sentence: what is not printable ASCII becomes `?`, and too long a text is cut. Returns out. */
 const char *source_quote(const void *text, size_t len, char out[SOURCE_QUOTE_MAX + 4]);

@@ -34,7 +34,7 @@ static int read_some(struct stream *st, uint8_t *to, size_t room, size_t *ret_n,
 /* Compressed octets, if there are none at hand; none afterwards means the input ended. */
 static int in_fill(struct stream *st, struct gs_error *err)
 {
-	size_t n;
+	size_t n = 0;
 
 	if (st->in < st->in_end || st->in_ended)
 		return 0;
@@ -55,7 +55,8 @@ static void in_damaged(struct stream *st, const char *what, const char *why)
 	st->ended = true;
 }
 
-/* Between members: zeros to the end are padding, as tapes and some disks leave it; anything else must be another member, and inflate says if not. */
+/* Between members: zeros to the end are padding, as tapes and some disks leave it; anything else must be another member, and inflate
+ * says if not. */
 static bool gzip_next_member(struct stream *st)
 {
 	if (*st->in == 0) {

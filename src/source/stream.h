@@ -1,9 +1,9 @@
 /*
  * stream.h - the octets of one input, unwrapped, seen through a window that only moves forward
  *
- * Input is a descriptor or memory; it is plain, gzip (also several members) or zstd (also several frames). Plain memory is the window itself;
- * all else comes through one buffer that is filled by large read() calls, straight or through the decompressor. Large reads into a buffer
- * that stays in L2 beat mmap by a factor of two at normal frame sizes. The reader uses octets between p and end in place and moves p.
+ * Input is a descriptor or memory; it is plain, gzip (also several members) or zstd (also several frames). Plain memory is the window
+ * itself; all else comes through one buffer that is filled by large read() calls, straight or through the decompressor. Large reads into a
+ * buffer that stays in L2 beat mmap by a factor of two at normal frame sizes. The reader uses octets from p to end in place and moves p.
  */
 #ifndef GS_SOURCE_STREAM_H
 #define GS_SOURCE_STREAM_H
@@ -45,15 +45,16 @@ struct stream {
 	ZSTD_DStream *zstd;
 };
 
-/* Reads the start of the descriptor and sees through gzip and zstd. The descriptor is closed by stream_done if `own`. On failure too, call stream_done. */
+/* Reads the start of the descriptor and sees through gzip and zstd. The descriptor is closed by stream_done if `own`. On failure too,
+ * call stream_done. */
 int stream_open_fd(struct stream *st, const char *name, int fd, bool own, size_t block, struct gs_error *err);
 /* The same over memory, which must outlive the stream. */
 int stream_open_memory(struct stream *st, const char *name, const void *data, size_t len, size_t block, struct gs_error *err);
 void stream_done(struct stream *st); /* a zeroed one with fd -1 is fine */
 
 /*
- * Reads until the window holds at least `need` octets or the input ends: compare stream_left afterwards. Pointers into the window are dead after it.
- * The buffer grows to `need` only as far as octets come in, so an announced length alone costs nothing. The caller bounds `need`.
+ * Reads until the window holds at least `need` octets or the input ends: compare stream_left afterwards. Pointers into the window are dead
+ * after it. The buffer grows to `need` only as far as octets come in, so an announced length alone costs nothing. The caller bounds `need`.
  * Result 0, GS_ERR_IO, GS_ERR_NOMEM, or GS_ERR_INTERRUPTED where a signal came while waiting: nothing is lost, call again.
  */
 int stream_fill(struct stream *st, size_t need, struct gs_error *err);

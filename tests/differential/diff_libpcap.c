@@ -3,9 +3,10 @@
  *
  * usage: diff_libpcap made | captures FOLDER
  *
- * `made` makes files of every variant here; `captures` reads every capture below $GRESCOPE_SHARED or else FOLDER, and leaves with 77 (skipped) where
- * there is no such folder. Every file is also read cut at some hundred places. libpcap gives up where an interface differs from the first or a
- * section turns the byte order; there its packets must be the start of ours. Everywhere else the numbers must be equal, also where both find damage.
+ * `made` makes files of every variant here; `captures` reads every capture below $GRESCOPE_SHARED or else FOLDER, and leaves with 77
+ * (skipped) where there is no such folder. Every file is also read cut at some hundred places. libpcap gives up where an interface differs
+ * from the first or a section turns the byte order; there its packets must be the start of ours. Everywhere else the numbers must be equal,
+ * also where both find damage.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -51,8 +52,9 @@ static int64_t time_of(const struct pcap_pkthdr *h, int64_t ours)
 /* What libpcap does not read by its own account. */
 static bool beyond_libpcap(const char *error)
 {
-	static const char *const limits[] = { "different from the type of the first interface", "different from the snapshot length of the first",
-					      "sections with different byte orders", "bigger than snaplen of" };
+	static const char *const limits[] = { "different from the type of the first interface",
+					      "different from the snapshot length of the first", "sections with different byte orders",
+					      "bigger than snaplen of" };
 	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
 		if (strstr(error, limits[i]))
 			return true;
@@ -63,14 +65,16 @@ static bool differs(const char *name, uint64_t number, const char *what, int64_t
 {
 	if (theirs == ours)
 		return false;
-	fprintf(stderr, "%s: packet %ju: %s is %jd by libpcap, %jd here\n", name, (uintmax_t)number, what, (intmax_t)theirs, (intmax_t)ours);
+	fprintf(stderr, "%s: packet %ju: %s is %jd by libpcap, %jd here\n", name, (uintmax_t)number, what, (intmax_t)theirs,
+		(intmax_t)ours);
 	return true;
 }
 
 static bool frame_differs(const char *name, pcap_t *p, const struct pcap_pkthdr *h, const u_char *data, const struct gs_frame *f)
 {
 	if (differs(name, f->number, "captured length", h->caplen, f->caplen) || differs(name, f->number, "length", h->len, f->wirelen) ||
-	    differs(name, f->number, "time", time_of(h, f->ts.ns), f->ts.ns) || differs(name, f->number, "link type", pcap_datalink(p), dlt_of(f->linktype)))
+	    differs(name, f->number, "time", time_of(h, f->ts.ns), f->ts.ns) ||
+	    differs(name, f->number, "link type", pcap_datalink(p), dlt_of(f->linktype)))
 		return true;
 	return h->caplen && differs(name, f->number, "data", 0, memcmp(data, f->data, h->caplen));
 }
@@ -115,7 +119,8 @@ static bool compare(const char *name, const uint8_t *data, size_t len)
 		ok = false;
 	}
 	if (ok && !more && !beyond_libpcap(why) && p && (theirs == PCAP_ERROR_BREAK) != (ours == 0)) {
-		fprintf(stderr, "%s: after %ju packets libpcap says `%s`, here `%s`\n", name, (uintmax_t)count, why, ours < 0 ? err.text : "the end");
+		fprintf(stderr, "%s: after %ju packets libpcap says `%s`, here `%s`\n", name, (uintmax_t)count, why,
+			ours < 0 ? err.text : "the end");
 		ok = false;
 	}
 	packets += count;

@@ -3,20 +3,8 @@
 
   against_tshark.py DESCRIPTION-FOLDER CAPTURE-FOLDER     exit 0 all agree, 1 not, 77 where tshark is not at hand
 
-Expectations are the lines of a description that begin with `#=':
-
-  #= all KEY=VALUE ...            for every row of the file
-  #= NUMBER OUTCOME KEY=VALUE ... for the frame with this number
-  #+ KEY=VALUE ...                goes on with the line before
-
-OUTCOME: gre (a row), quote (a row from an ICMP error's quote), udp (GRE in UDP), fragment (a later one of protocol 47), none (not GRE), lost.
-KEY: src dst ttl len (of the IP header that carries the outermost GRE header; len is IPv4 total length or IPv6 payload length + 40), flags proto key seq
-ack (plen and call in version 1), checksum (good, bad, unknown), n (GRE headers), isrc idst iproto ittl (first IP header inside), isport idport,
-icmp (type/code inside), qicmp (type/code of the quoting error), ppp (protocol number), time. A key that is not named is expected to be absent.
-For the decoder of this project only: stop class lost fragment routing erspan tunnel.
-tshark.KEY=VALUE: what TShark says instead, where it differs; tshark=silent: it shows no GRE header."""
+The expectations: expectations.py."""
 import os
-import re
 import shutil
 import struct
 import subprocess
@@ -25,37 +13,8 @@ import tempfile
 import xml.etree.ElementTree
 from datetime import datetime, timezone
 
-COMPARED = ("src dst ttl len flags proto key seq ack plen call checksum n isrc idst iproto isport idport ittl icmp qicmp ppp time").split()
-OURS = {"stop", "class", "lost", "fragment", "routing", "erspan", "tunnel"}
-OUTCOMES = {"gre", "quote", "udp", "fragment", "none", "lost"}
-
-
-def read_expectations(path):
-    """{frame number: (outcome, {key: value})} of one description."""
-    every, frames, last = {}, {}, None
-    for number, line in enumerate(open(path), 1):
-        m = re.match(r"#([=+]) (.*)", line)
-        if not m:
-            continue
-        words = m.group(2).split()
-        if m.group(1) == "=":
-            first = words.pop(0)
-            if first == "all":
-                last = every
-            else:
-                outcome = words.pop(0)
-                if outcome not in OUTCOMES or int(first) in frames:
-                    sys.exit(f"{path}:{number}: expected a new frame number and an outcome")
-                last = {}
-                frames[int(first)] = (outcome, last)
-        for word in words:
-            key, _, value = word.partition("=")
-            base = key.removeprefix("tshark.")
-            if not value or (base not in COMPARED and base not in OURS and key != "tshark"):
-                sys.exit(f"{path}:{number}: `{word}' is not KEY=VALUE as against_tshark.py lists them")
-            last[key] = value
-    return {n: (o, (every | own) if o in ("gre", "quote", "udp") else own) for n, (o, own) in frames.items()}
-
+sys.dont_write_bytecode = True  # none beside the sources
+from expectations import COMPARED, read_folder
 
 def read_pcap(data):
     """(link type, nanoseconds?, [record]) of a classic capture; None for other formats."""
@@ -225,12 +184,12 @@ def main():
         print("tshark is not at hand")
         return 77
     texts, folder = sys.argv[1:]
-    names = sorted(n.removesuffix(".txt") for n in os.listdir(texts) if n.endswith(".txt"))
+    expected = read_folder(texts)
+    names = list(expected)
     missing = [n for n in names if not os.path.exists(f"{folder}/{n}.pcap")]
     if missing:
         print("no capture of", *missing, "(are they in the list of tests/golden/meson.build?)")
         return 1
-    expected = {n: read_expectations(f"{texts}/{n}.txt") for n in names}
     seen = {n: 0 for n in names}
     bad = 0
 

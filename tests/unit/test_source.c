@@ -16,6 +16,8 @@
 #include "../capture_writer.h"
 #include "source/source_int.h"
 
+#define MAX_BATCH 64 /* frames asked for at once, at most */
+
 /* All that a source gave, copied, and how it ended. */
 struct got {
 	struct gs_frame *frames; /* data points into `octets` by offset until the end, then into it */
@@ -48,10 +50,11 @@ static void got_frame(struct got *g, const struct gs_frame *f)
 
 static void drain(struct gs_source *s, size_t batch, struct got *g)
 {
-	struct gs_frame frames[GS_SOURCE_BATCH];
+	struct gs_frame frames[MAX_BATCH];
 	struct gs_source_info info;
 	size_t n;
 
+	assert_in_range(batch, 1, MAX_BATCH);
 	for (;;) {
 		g->result = gs_source_frames(s, frames, batch, &n, &g->err);
 		for (size_t i = 0; i < n; i++)
@@ -80,7 +83,7 @@ static struct got read_memory(const void *data, size_t len)
 
 	g.result = source_open_memory_block("mem", data, len, 4096, &s, &g.err);
 	if (g.result == 0)
-		drain(s, GS_SOURCE_BATCH, &g);
+		drain(s, MAX_BATCH, &g);
 	return g;
 }
 
@@ -162,7 +165,8 @@ static void pcap_is_read_in_every_variant(void **state)
 	for (unsigned v = 0; v < 6; v++) {
 		struct bytes b = { .big = v & 1 };
 		const uint32_t magic = magics[v / 2];
-		void (*record)(struct bytes *, uint32_t, uint32_t, uint32_t, uint32_t) = magic == 0xa1b2cd34 ? pcap_patched_record : pcap_record;
+		void (*record)(struct bytes *, uint32_t, uint32_t, uint32_t, uint32_t) =
+			magic == 0xa1b2cd34 ? pcap_patched_record : pcap_record;
 		const int64_t unit = magic == 0xa1b23c4d ? 1 : 1000;
 		pcap_header(&b, magic, 2, 4, 65535, 1);
 		record(&b, 1501009531, 7, 60, 60);
@@ -190,8 +194,15 @@ static void old_pcap_versions_have_swapped_lengths(void **state)
 		unsigned major, minor;
 		uint32_t first, second; /* as in the file; 40 octets are captured of 90 */
 		int result;
-	} cases[] = { { 2, 2, 90, 40, 0 }, { 2, 0, 90, 40, 0 },  { 543, 0, 90, 40, 0 },        { 2, 3, 90, 40, 0 },        { 2, 3, 40, 90, 0 },
-		      { 2, 4, 40, 90, 0 }, { 2, 5, 40, 90, GS_ERR_FORMAT }, { 1, 2, 90, 40, GS_ERR_FORMAT }, { 543, 1, 90, 40, GS_ERR_FORMAT } };
+	} cases[] = { { 2, 2, 90, 40, 0 },
+		      { 2, 0, 90, 40, 0 },
+		      { 543, 0, 90, 40, 0 },
+		      { 2, 3, 90, 40, 0 },
+		      { 2, 3, 40, 90, 0 },
+		      { 2, 4, 40, 90, 0 },
+		      { 2, 5, 40, 90, GS_ERR_FORMAT },
+		      { 1, 2, 90, 40, GS_ERR_FORMAT },
+		      { 543, 1, 90, 40, GS_ERR_FORMAT } };
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct bytes b = { 0 };
@@ -230,7 +241,8 @@ static void pcap_header_fields_are_bounded(void **state)
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct bytes b = { .big = i & 1 };
-		void (*record)(struct bytes *, uint32_t, uint32_t, uint32_t, uint32_t) = cases[i].magic == 0xa1b2cd34 ? pcap_patched_record : pcap_record;
+		void (*record)(struct bytes *, uint32_t, uint32_t, uint32_t, uint32_t) =
+			cases[i].magic == 0xa1b2cd34 ? pcap_patched_record : pcap_record;
 		pcap_header(&b, cases[i].magic, 2, 4, cases[i].snaplen, cases[i].link);
 		record(&b, 3, 0, cases[i].caplen, 3000);
 		record(&b, 4, 0, 20, 20);
@@ -676,7 +688,7 @@ static void a_page_of_zeros_is_damage(void **state)
 	got_done(&g);
 	put_zeros(&b, 1);
 	char where[64];
-	snprintf(where, sizeof where, "at offset %zu: zeros instead of a packet record", good);
+	snprintf(where, sizeof where, "at offset %zu: 4096 octets of zeros or more, no packet record", good);
 	for (unsigned batch = 1; batch <= 64; batch += 63) {
 		g = read_file(b.data, b.len, 100, batch);
 		says(&g, GS_ERR_DAMAGED, where);
@@ -704,8 +716,9 @@ static bool among(const size_t *list, size_t n, size_t v)
 }
 
 /*
- * Cut at every octet: the whole frames before the cut, no more and no less, and then damage unless the cut is at a border. `borders` are the ends
- * of the file header and of every record or block, in order; bit i of `packets` says whether the i-th border ends one with a frame.
+ * Cut at every octet: the whole frames before the cut, no more and no less, and then damage unless the cut is at a border. `borders` are
+ * the ends of the file header and of every record or block, in order; bit i of `packets` says whether the i-th border ends one with a
+ * frame.
  */
 static void cut_everywhere(const struct bytes *b, const size_t *borders, size_t n, uint64_t packets)
 {
@@ -1211,8 +1224,10 @@ static void raw_data_is_read_in_every_dress(void **state)
 		{ "Source IP _time count Protocol\n192.0.2.1 2017-07-25 19:05:31 3 47\n", "" },
 		{ "Source IP;_time;count;Protocol\n192.0.2.1;2017-07-25 19:05:31;3;GRE\n", "" },
 		{ "\n  \nprotocol , SOURCE ip , COUNT , _TIME\ngre , 192.0.2.1 , 3 , 1501009531\n\n", "" },
-		{ "Source IP;Source Port;Destination IP;Destination Port;_time;Protocol;count\n192.0.2.1;0;203.0.113.9;0;2017-07-25T19:05:31Z;47;3\n", "203.0.113.9" },
-		{ "Source IP Source Port Destination IP Destination Port _time Protocol count\n192.0.2.1 0 [REDACTED] 0 2017-07-25T19:05:31Z 47 3\n", "" },
+		{ "Source IP;Source Port;Destination IP;Destination Port;_time;Protocol;count\n"
+		  "192.0.2.1;0;203.0.113.9;0;2017-07-25T19:05:31Z;47;3\n", "203.0.113.9" },
+		{ "Source IP Source Port Destination IP Destination Port _time Protocol count\n"
+		  "192.0.2.1 0 [REDACTED] 0 2017-07-25T19:05:31Z 47 3\n", "" },
 		{ "Source IP,_time,note,count,Protocol\n192.0.2.1,2017-07-25T19:05:31Z,\"a, \"\"b\"\"\",3,47\n", "" },
 	};
 	struct rows r;
@@ -1249,7 +1264,8 @@ static void bad_rows_are_counted_and_the_first_is_told(void **state)
 		{ "192.0.2.256,2017-07-25T19:05:31Z,1,47", "line 3: source `192.0.2.256` is none that grescope reads" },
 		{ "192.0.2.1,2017-07-25T19:05:31Z,0,47", "line 3: count `0` is none that grescope reads" },
 		{ "192.0.2.1,2017-07-25T19:05:31Z,-1,47", "line 3: count `-1` is none that grescope reads" },
-		{ "192.0.2.1,2017-07-25T19:05:31Z,99999999999999999999,47", "line 3: count `99999999999999999999` is none that grescope reads" },
+		{ "192.0.2.1,2017-07-25T19:05:31Z,99999999999999999999,47",
+		  "line 3: count `99999999999999999999` is none that grescope reads" },
 		{ "192.0.2.1,2017-07-25T19:05:31Z,1,", "line 3: no protocol" },
 		{ ",2017-07-25T19:05:31Z,1,47", "line 3: no source" },
 		{ "192.0.2.1,,1,47", "line 3: no time" },
@@ -1263,8 +1279,8 @@ static void bad_rows_are_counted_and_the_first_is_told(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char text[512];
 		snprintf(text, sizeof text,
-		         "Source IP,_time,count,Protocol\n192.0.2.1,2017-07-25T19:05:31Z,1,47\n%s\n192.0.2.2,2017-07-25T19:05:31Z,2,47\nx,x,x,47\n"
-		         "x,x,x,6\n192.0.2.2,2017-07-25T19:05:31Z,2,tcp\n",
+		         "Source IP,_time,count,Protocol\n192.0.2.1,2017-07-25T19:05:31Z,1,47\n%s\n"
+		         "192.0.2.2,2017-07-25T19:05:31Z,2,47\nx,x,x,47\nx,x,x,6\n192.0.2.2,2017-07-25T19:05:31Z,2,tcp\n",
 		         cases[i].row);
 		rows_read(text, strlen(text), &r);
 		assert_int_equal(r.result, 0);
@@ -1321,11 +1337,13 @@ static void monstrous_lines_cost_no_memory(void **state)
 	bytes_done(&b);
 }
 
-/* A cut plain file ends with a line all the same; where compressed data broke off, a line without its end is none: "12" may have been "123". */
+/* A cut plain file ends with a line all the same; where compressed data broke off, a line without its end is none: "12" may have been
+ * "123". */
 static void a_cut_row_is_no_evidence(void **state)
 {
 	(void)state;
-	static const char text[] = "Source IP,_time,Protocol,count\n192.0.2.1,2017-07-25T19:05:31Z,47,12\n192.0.2.1,2017-07-25T19:05:31Z,47,123";
+	static const char text[] =
+		"Source IP,_time,Protocol,count\n192.0.2.1,2017-07-25T19:05:31Z,47,12\n192.0.2.1,2017-07-25T19:05:31Z,47,123";
 	struct bytes b = { 0 };
 	struct rows r;
 
@@ -1365,8 +1383,10 @@ static void a_cut_row_is_no_evidence(void **state)
 static void tables_without_the_needed_columns_are_refused(void **state)
 {
 	(void)state;
-	refused("Source IP,Destination Port,Protocol,count\n192.0.2.1,23,6,1\n", 58, "is text that starts with `Source IP,Destination Port,Protocol,count`");
-	refused("Source IP,_time,count\n192.0.2.1,2017-07-25,1\n", 45, "grescope reads pcap, pcapng and tables with the columns Source IP, _time, count, Protocol");
+	refused("Source IP,Destination Port,Protocol,count\n192.0.2.1,23,6,1\n", 58,
+		"is text that starts with `Source IP,Destination Port,Protocol,count`");
+	refused("Source IP,_time,count\n192.0.2.1,2017-07-25,1\n", 45,
+		"grescope reads pcap, pcapng and tables with the columns Source IP, _time, count, Protocol");
 	refused("192.0.2.1\n192.0.2.2\n", 20, "is text that starts with `192.0.2.1`");
 }
 
@@ -1374,14 +1394,21 @@ static void an_export_is_read_back(void **state)
 {
 	(void)state;
 	static const char text[] =
-		"timestamp,end_time,sensor,src_ip,src_asn,src_as_name,src_geo,src_region,src_city,src_hostname,device_vendor,device_type,device_model,"
-		"dst_ip,protocol,ip_len,ttl,gre_version,gre_flags,gre_proto,gre_key,gre_seq,inner_protocol,inner_src_ip,inner_dst_ip,inner_src_port,"
-		"inner_dst_port,inner_ttl,class,confidence,evidence,bot,fidelity,packets,bytes\n"
-		"2017-07-25T19:05:31.000000Z,2017-07-25T19:06:00.500000Z,,192.0.2.1,64500,\"Example, Inc.\",ZZ,,,,,,,198.51.100.7,47,564,53,0,0x2000,0x0800,"
-		"7,,17,10.0.0.1,10.0.0.2,1024,53,64,tunnel.data,60,inner-proto;inner-port,,packet,3,1692\n"
-		"2017-07-25T19:05:31.000000Z,2017-07-25T19:05:31.000000Z,,,,,,,,,,,,198.51.100.7,47,,,,,,,,,,,,,,unknown,0,folded=~1234,,packet,99,9000\n"
-		"2017-07-25T19:05:31.000000Z,2017-07-25T19:05:30.000000Z,,192.0.2.1,,,,,,,,,,198.51.100.7,47,,,,,,,,,,,,,,unknown,0,,,packet,99,9000\n"
-		"2017-07-25T19:05:31.000000Z,2017-07-25T19:05:31.000000Z,,192.0.2.1,,,,,,,,,,,47,52,,,,,,,,,,,,,backscatter,70,icmp-quote=3/2;stop=gre-cut;bits=48,,log,1,\n";
+		"timestamp,end_time,sensor,src_ip,src_asn,src_as_name,src_geo,src_region,src_city,src_hostname,device_vendor,device_type,"
+		"device_model,dst_ip,protocol,ip_len,ttl,gre_version,gre_flags,gre_proto,gre_key,gre_seq,inner_protocol,inner_src_ip,"
+		"inner_dst_ip,inner_src_port,inner_dst_port,inner_ttl,class,confidence,evidence,bot,fidelity,packets,bytes\n"
+
+		"2017-07-25T19:05:31.000000Z,2017-07-25T19:06:00.500000Z,,192.0.2.1,64500,\"Example, Inc.\",ZZ,,,,,,,198.51.100.7,47,564,"
+		"53,0,0x2000,0x0800,7,,17,10.0.0.1,10.0.0.2,1024,53,64,tunnel.data,60,inner-proto;inner-port,,packet,3,1692\n"
+
+		"2017-07-25T19:05:31.000000Z,2017-07-25T19:05:31.000000Z,,,,,,,,,,,,198.51.100.7,47,"
+		",,,,,,,,,,,,,unknown,0,folded=~1234,,packet,99,9000\n"
+
+		"2017-07-25T19:05:31.000000Z,2017-07-25T19:05:30.000000Z,,192.0.2.1,,,,,,,,,,198.51.100.7,47,"
+		",,,,,,,,,,,,,unknown,0,,,packet,99,9000\n"
+
+		"2017-07-25T19:05:31.000000Z,2017-07-25T19:05:31.000000Z,,192.0.2.1,,,,,,,,,,,47,52,"
+		",,,,,,,,,,,,backscatter,70,icmp-quote=3/2;stop=gre-cut;bits=48,,log,1,\n";
 	struct rows r;
 
 	rows_read(text, sizeof text - 1, &r);
@@ -1584,7 +1611,8 @@ static void patterns_and_folders_are_opened_out(void **state)
 	in = inputs_are((const char *[]){ "[x].pcap", NULL }, (const char *[]){ "[x].pcap", NULL }); /* it exists: itself */
 	gs_inputs_free(in);
 	/* what is damaged is kept, so that its damage is told; what is of another kind is not; a folder in the folder is left alone */
-	in = inputs_are((const char *[]){ "", NULL }, (const char *[]){ "[x].pcap", "b1.pcap.gz", "c3.pcap", "d6.csv", "a9.pcap", "a-empty.pcap", "broken.pcap", NULL });
+	in = inputs_are((const char *[]){ "", NULL },
+			(const char *[]){ "[x].pcap", "b1.pcap.gz", "c3.pcap", "d6.csv", "a9.pcap", "a-empty.pcap", "broken.pcap", NULL });
 	assert_int_equal(gs_inputs_skipped(in), 3); /* notes.txt, nothing, pipe */
 	gs_inputs_free(in);
 	in = inputs_are((const char *[]){ "sub", NULL }, (const char *[]){ "sub/deep.pcap", NULL });
@@ -1598,6 +1626,13 @@ static void inputs_that_are_not_there_are_said(void **state)
 	(void)state;
 	struct gs_inputs *in = NULL;
 	struct gs_error err = { 0 };
+	char empty[] = "/tmp/grescope-empty-XXXXXX", sentence[128];
+
+	assert_non_null(mkdtemp(empty));
+	snprintf(sentence, sizeof sentence, "%s: a folder without a file that grescope reads", empty);
+	assert_int_equal(gs_inputs_new((const char *[]){ "-", empty }, 2, &in, &err), GS_ERR_NOENT);
+	assert_string_equal(err.text, sentence);
+	rmdir(empty);
 
 	assert_int_equal(gs_inputs_new((const char *[]){ "/nonexistent/*.pcap" }, 1, &in, &err), GS_ERR_NOENT);
 	assert_string_equal(err.text, "/nonexistent/*.pcap: no file matches");

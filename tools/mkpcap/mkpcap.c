@@ -54,6 +54,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define MAX_DESCRIPTION (16u << 20)
 #define MAX_ARENA (1024u << 20)
@@ -241,12 +243,14 @@ static int spill(const struct gs_buf *from, const char *path, struct gs_error *e
 	bool bad = from->len && fwrite(from->data, 1, from->len, f) != from->len;
 	bad |= fflush(f) != 0;
 	int sys = errno;
+	struct stat st;
+	bool ours = path && fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode); /* never take a device or a pipe away */
 	if (path)
 		bad |= fclose(f) != 0;
 	if (!bad)
 		return 0;
-	if (path)
-		remove(path);
+	if (ours)
+		unlink(path);
 	return gs_fail_errno(err, GS_ERR_IO, sys, "cannot write %s", path ? path : "standard output");
 }
 
