@@ -577,6 +577,18 @@ static int compare_column(const struct report *r, unsigned column, const struct 
 	return query_cell_compare(c->columns[column].type, &ca, &cb, descending);
 }
 
+/* Groups by address are many, and most of them tie: their first column without the making of cells. */
+static int compare_addresses(const struct gs_query *q, const struct group_key *a, const struct group_key *b)
+{
+	if (q->q.by != GS_BY_SOURCE && q->q.by != GS_BY_PREFIX24 && q->q.by != GS_BY_TUNNEL)
+		return 0;
+	if (a->how != b->how || !a->family || !b->family)
+		return 0;
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	return memcmp(a->addr, b->addr, sizeof a->addr);
+}
+
 static int compare_groups(const void *pa, const void *pb, void *arg)
 {
 	const struct report *r = arg;
@@ -590,6 +602,7 @@ static int compare_groups(const void *pa, const void *pb, void *arg)
 		return a->sums.packets > b->sums.packets ? -1 : 1;
 	if (a->sums.bytes != b->sums.bytes)
 		return a->sums.bytes > b->sums.bytes ? -1 : 1;
+	c = compare_addresses(q, &a->key, &b->key);
 	for (unsigned i = 0; i < q->columns->n_key && c == 0; i++)
 		c = compare_column(r, i, a, b, false);
 	return c ? c : (a->number > b->number) - (a->number < b->number);
@@ -631,17 +644,35 @@ static int write_rows(struct report *r, uint64_t n, struct gs_error *err)
 
 /* -- metadata ------------------------------------------------------------------------------------------------------------------------ */
 
+/* Without extras every source is found by looking at its classes, and nothing need be kept. */
+static void count_by_class(const struct report *r, struct query_distinct *d, uint64_t *ret_exact)
+{
+	const struct cube *c = &r->q->cube;
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < cube_count(c); i++) {
+		struct cube_entry e;
+		cube_at(c, i, &e);
+		if (c->folded_here)
+			gs_hll_add(&d->hll, query_addr_hash(&e.src, r->q->q.hash_seed));
+		n += cube_is_first_class(c, &e) && !(e.redacted && cube_is_shown_too(c, &e));
+	}
+	*ret_exact = n;
+}
+
 /* Distinct sources over all groups: a source can be in several days, targets and classes, so the groups' own do not add up. */
 static int count_all_sources(struct report *r, struct gs_meta *meta)
 {
 	const struct gs_query *q = r->q;
 	const struct cube *c = &q->cube;
 	struct query_distinct d;
-	uint64_t folded = 0;
+	uint64_t folded = 0, exact = 0;
 
-	if (query_distinct_init(&d, q->q.memory_bytes / 4, q->q.hash_seed) < 0)
+	if (query_distinct_init(&d, c->has_extras ? q->q.memory_bytes / 4 : 0, q->q.hash_seed) < 0)
 		return GS_ERR_NOMEM;
-	for (size_t i = 0; i < cube_count(c); i++) {
+	if (!c->has_extras)
+		count_by_class(r, &d, &exact);
+	for (size_t i = 0; i < cube_count(c) && c->has_extras; i++) {
 		struct cube_entry e;
 		cube_at(c, i, &e);
 		query_distinct_add(&d, &e.src);
@@ -654,7 +685,8 @@ static int count_all_sources(struct report *r, struct gs_meta *meta)
 		if (f->hll)
 			query_distinct_merge(&d, f->hll);
 	}
-	meta->sources = query_add(query_distinct_count(&d), folded, &r->saturated);
+	const uint64_t n = query_distinct_count(&d);
+	meta->sources = query_add(n > exact ? n : exact, folded, &r->saturated);
 	meta->sources_estimated = d.over || c->folded_here || c->folded_before;
 	query_distinct_done(&d);
 	return 0;

@@ -3,7 +3,6 @@
  */
 #include "render/out.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +122,21 @@ static void put_real(struct gs_buf *b, double v)
 	gs_buf_put(b, text, (size_t)n);
 }
 
+/* 0x and at least `digits` digits. */
+static void put_hex(struct gs_buf *b, uint64_t v, unsigned digits)
+{
+	char text[18], *p = text + sizeof text;
+
+	while (v || digits) {
+		*--p = "0123456789abcdef"[v & 15];
+		v >>= 4;
+		digits -= digits > 0;
+	}
+	*--p = 'x';
+	*--p = '0';
+	gs_buf_put(b, p, (size_t)(text + sizeof text - p));
+}
+
 void render_value(struct gs_buf *b, uint8_t type, const struct gs_cell *c)
 {
 	char text[GS_PREFIX_TEXT_MAX];
@@ -146,10 +160,10 @@ void render_value(struct gs_buf *b, uint8_t type, const struct gs_cell *c)
 		gs_buf_put(b, text, gs_prefix_format(&p, text));
 		break;
 	case GS_CELL_HEX16:
-		gs_buf_printf(b, "0x%04" PRIx64, c->u64);
+		put_hex(b, c->u64, 4);
 		break;
 	case GS_CELL_HEX32:
-		gs_buf_printf(b, "0x%08" PRIx64, c->u64);
+		put_hex(b, c->u64, 8);
 		break;
 	default:
 		gs_buf_put_u64(b, c->u64);

@@ -580,6 +580,8 @@ static void compare_report(enum gs_by by, bool redact, const struct gs_sighting 
 			const bool is_tw = tw[0] > jp[0] || (tw[0] == jp[0] && tw[1] > jp[1]);
 			assert_string_equal(at(&t, i, "src_geo"), is_tw ? "TW" : "JP");
 		}
+		if (by == GS_BY_NETWORK && *at(&t, i, "src_asn") == '\0')
+			assert_string_equal(at(&t, i, "src_geo"), ""); /* the unknown network is nowhere */
 		rows[r].key[0] = '!'; /* no key twice */
 	}
 	for (size_t r = 0; r < n_rows; r++)
@@ -983,6 +985,30 @@ static void reports_sort_by_any_column(void **state)
 		}
 	}
 	free(s);
+}
+
+static void ties_are_broken_by_the_key(void **state)
+{
+	(void)state;
+	static const char *const ordered[] = { "192.0.2.9", "192.0.2.10", "198.51.100.7", "203.0.113.1", "2001:db8::2", "2001:db8::10", "" };
+	struct gs_sighting s[7];
+
+	for (unsigned i = 0; i < 6; i++)
+		s[i] = sighting(ordered[(i * 5 + 3) % 6], "2017-07-25");
+	s[6] = sighting("192.0.2.1", "2017-07-25");
+	s[6].src = (struct gs_addr){ 0 };
+	s[6].flags = GS_SIGHTING_FOLDED;
+	for (unsigned k = 0; k < 3; k++) {
+		static const char *const sorts[] = { NULL, "-packets", "src_ip" };
+		struct gs_question q = report_by(k < 2 ? GS_BY_TUNNEL : GS_BY_SOURCE);
+		struct seen t = { 0 };
+		q.sort = sorts[k];
+		ask(&q, s, 7, &t);
+		assert_int_equal(t.n_rows, 7);
+		for (unsigned i = 0; i < 7; i++)
+			assert_string_equal(at(&t, i, "src_ip"), ordered[i]);
+		seen_done(&t);
+	}
 }
 
 static void an_unknown_column_is_named_with_those_that_are(void **state)
@@ -1401,6 +1427,7 @@ int main(void)
 		cmocka_unit_test(without_data_a_filter_on_network_says_so),
 		cmocka_unit_test(the_limit_cuts_rows_and_not_totals),
 		cmocka_unit_test(reports_sort_by_any_column),
+		cmocka_unit_test(ties_are_broken_by_the_key),
 		cmocka_unit_test(an_unknown_column_is_named_with_those_that_are),
 		cmocka_unit_test(unknown_is_empty_and_known_is_exact),
 		cmocka_unit_test(an_export_stops_at_its_limit),

@@ -493,6 +493,22 @@ static void text_is_whole_without_a_width(void **state)
 	            "part ends before the IP protocol field (3), IP header that contradicts itself (1,002), 1 row not understood\n" TEXT_NOTES);
 }
 
+static void what_is_the_same_in_every_row_goes_first(void **state)
+{
+	(void)state;
+	struct gs_cell cells[3 * N_CITY];
+	struct sink s = { 0 };
+	struct gs_render_options o = options(GS_FORMAT_TEXT, &s);
+
+	fill_city(cells);
+	for (unsigned i = 0; i < 3; i++)
+		cells[i * N_CITY + 9] = text_of("remnant");
+	o.width = 100;
+	assert_int_equal(render(&o, city, N_CITY, cells, 3, &city_meta, true, NULL), 0);
+	assert_non_null(strstr(gs_buf_text(&s.buf), "no room for: Top class;")); /* Bytes stay, which would go before a class that varies */
+	gs_buf_done(&s.buf);
+}
+
 static void colour_is_only_added(void **state)
 {
 	(void)state;
@@ -716,6 +732,7 @@ int main(void)
 		cmocka_unit_test(output_comes_in_large_pieces_and_all_of_it),
 		cmocka_unit_test(text_fits_80_columns),
 		cmocka_unit_test(text_is_whole_without_a_width),
+		cmocka_unit_test(what_is_the_same_in_every_row_goes_first),
 		cmocka_unit_test(colour_is_only_added),
 		cmocka_unit_test(no_header_leaves_rows_and_credits),
 		cmocka_unit_test(no_line_is_longer_than_the_terminal),
