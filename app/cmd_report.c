@@ -215,6 +215,10 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	uint64_t seed = 0, rows = 0;
 	int code = EXIT_DONE, r;
 
+	if (kind == GS_REPORT && o->format == GS_FORMAT_BADPACKETS) {
+		say("--format badpackets is the shape of raw data: it goes with export (grescope export --help)");
+		return EXIT_USAGE;
+	}
 	if (o->n_files == 0) {
 		say("%s wants files to read, - for stdin (grescope %s --help)", o->verb, o->verb);
 		return EXIT_USAGE;
@@ -241,7 +245,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	const char *sensors[1] = { o->sensor ? o->sensor : "" };
 	struct gs_question question_asked = { .kind = kind, .by = o->by, .filter = o->filter, .sort = o->sort, .limit = o->limit,
 					      .redact_dst = o->redact_dst, .sensor_names = sensors, .n_sensor_names = 1,
-					      .memory_bytes = o->memory_bytes / 8 * 3, .hash_seed = seed };
+					      .memory_bytes = o->memory_bytes / 8 * 3, .hash_seed = seed, .head = &meta };
 	if ((r = gs_query_new(&question_asked, enrich, &writer, &q, &err)) < 0)
 		goto fail;
 	if (kind == GS_REPORT) {

@@ -12,7 +12,7 @@ bool gs_filter_match(const struct gs_filter *f, const struct gs_sighting *s)
 {
 	if (s->first.ns < f->since.ns || (s->first.ns >= f->until.ns && f->until.ns != INT64_MAX)) /* INT64_MAX: an open end */
 		return false;
-	if (f->classes && !(f->classes >> s->class_ & 1))
+	if (f->classes && (s->class_ >= GS_CLASS_COUNT || !(f->classes >> s->class_ & 1)))
 		return false;
 	if (!in_any(f->src, f->n_src, &s->src) || !in_any(f->dst, f->n_dst, &s->dst))
 		return false;
