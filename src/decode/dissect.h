@@ -101,6 +101,20 @@ static inline struct step walk_bad(struct walk *w)
 	return w->quoted ? STEP_END : walk_lost(w, GS_LOST_BAD_IP);
 }
 
+/* More layers than are followed. */
+static inline struct step walk_depth(struct walk *w)
+{
+	if (w->in_gre)
+		return walk_stop(w, GS_STOP_DEPTH);
+	return w->quoted ? STEP_END : walk_lost(w, GS_LOST_DEPTH);
+}
+
+/* A header between IP and GRE did not fit. If the packet, not the capture, ends first, its lengths contradict each other. */
+static inline struct step walk_chain_short(struct walk *w)
+{
+	return w->in_gre || w->c.cut ? walk_short(w) : walk_bad(w);
+}
+
 /* Something that is named but not followed: past GRE a payload that grescope does not decode, before it simply not GRE. */
 static inline struct step walk_unknown(struct walk *w)
 {
