@@ -24,7 +24,8 @@ struct step decode_icmp_quote(struct walk *w, bool v6)
 	p->via = GS_VIA_ICMP;
 	w->quoted = true;
 	uint32_t quote = v6 ? h[4] * 8u : h[5] * 4u; /* 0: no extensions, the quote takes the rest */
-	if (quote && (h[0] == 3 || h[0] == 11 || h[0] == 12 || v6))
+	bool has_length = v6 ? h[0] == 1 || h[0] == 3 : h[0] == 3 || h[0] == 11 || h[0] == 12; /* elsewhere MTU, pointer, gateway stand there */
+	if (quote && has_length)
 		gs_cursor_bound(&w->c, quote);
 	return STEP(IP, 0);
 }
