@@ -98,7 +98,7 @@ struct step decode_udp_tunnel(struct walk *w)
 		return decode_vxlan(w);
 	case 6080:
 		return decode_gue(w);
-	default:
-		return STEP(GRE, 0);
+	default: /* a DTLS record (4755) reads as version 6: its second octet is fe */
+		return gs_cursor_left(&w->c) < 4 || (gs_peek_u8(&w->c, 1) & 7) > 1 ? STEP_END : STEP(GRE, 0);
 	}
 }
