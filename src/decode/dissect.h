@@ -48,6 +48,7 @@ struct walk {
 	const struct gs_frame *f;
 	struct gs_packet *p;
 	struct gs_cursor c;
+	uint16_t gre_flags;  /* of the GRE header read last, however deep */
 	uint32_t udp_off;    /* of the UDP header that the walk went through before GRE, 0 none */
 	bool ip_seen;        /* an IP header was read */
 	bool quoted;         /* inside what an ICMP error quotes */
