@@ -38,6 +38,7 @@ static bool gre_type(const struct gs_packet *p, const struct gs_frame *f, struct
 	case 0x8847:
 	case 0x8848:
 	case 0x880b:
+	case 0x8909:
 	case 0x8100:
 	case 0x9000:
 	case 0xb7ea:

@@ -24,7 +24,8 @@ struct step decode_icmp_quote(struct walk *w, bool v6)
 	p->via = GS_VIA_ICMP;
 	w->quoted = true;
 	uint32_t quote = v6 ? h[4] * 8u : h[5] * 4u; /* 0: no extensions, the quote takes the rest */
-	if (quote && (h[0] == 3 || h[0] == 11 || h[0] == 12 || v6))
+	bool has_length = v6 ? h[0] == 1 || h[0] == 3 : h[0] == 3 || h[0] == 11 || h[0] == 12; /* elsewhere MTU, pointer, gateway stand there */
+	if (quote && has_length)
 		gs_cursor_bound(&w->c, quote);
 	return STEP(IP, 0);
 }
@@ -97,7 +98,7 @@ struct step decode_udp_tunnel(struct walk *w)
 		return decode_vxlan(w);
 	case 6080:
 		return decode_gue(w);
-	default:
-		return STEP(GRE, 0);
+	default: /* a DTLS record (4755) reads as version 6: its second octet is fe */
+		return gs_cursor_left(&w->c) < 4 || (gs_peek_u8(&w->c, 1) & 7) > 1 ? STEP_END : STEP(GRE, 0);
 	}
 }

@@ -75,10 +75,7 @@ void gs_decode(const struct gs_frame *f, struct gs_packet *p)
 	struct step s = decode_link(&w);
 	for (unsigned i = 0; s.next != NEXT_END; i++) {
 		if (i == 2 * GS_MAX_LAYERS || p->n_layers == GS_MAX_LAYERS) {
-			if (w.in_gre)
-				walk_stop(&w, GS_STOP_DEPTH);
-			else if (!w.quoted)
-				walk_lost(&w, GS_LOST_DEPTH);
+			walk_depth(&w);
 			break;
 		}
 		s = decoders[s.next](&w, s.arg);

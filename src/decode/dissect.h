@@ -48,6 +48,7 @@ struct walk {
 	const struct gs_frame *f;
 	struct gs_packet *p;
 	struct gs_cursor c;
+	uint16_t gre_flags;  /* of the GRE header read last, however deep */
 	uint32_t udp_off;    /* of the UDP header that the walk went through before GRE, 0 none */
 	bool ip_seen;        /* an IP header was read */
 	bool quoted;         /* inside what an ICMP error quotes */
@@ -99,6 +100,20 @@ static inline struct step walk_bad(struct walk *w)
 	if (w->in_gre)
 		return walk_stop(w, GS_STOP_PAYLOAD_BAD);
 	return w->quoted ? STEP_END : walk_lost(w, GS_LOST_BAD_IP);
+}
+
+/* More layers than are followed. */
+static inline struct step walk_depth(struct walk *w)
+{
+	if (w->in_gre)
+		return walk_stop(w, GS_STOP_DEPTH);
+	return w->quoted ? STEP_END : walk_lost(w, GS_LOST_DEPTH);
+}
+
+/* A header between IP and GRE did not fit. If the packet, not the capture, ends first, its lengths contradict each other. */
+static inline struct step walk_chain_short(struct walk *w)
+{
+	return w->in_gre || w->c.cut ? walk_short(w) : walk_bad(w);
 }
 
 /* Something that is named but not followed: past GRE a payload that grescope does not decode, before it simply not GRE. */

@@ -13,7 +13,7 @@ struct step decode_erspan(struct walk *w, uint16_t arg)
 {
 	struct gs_packet *p = w->p;
 	uint32_t off = w->c.off;
-	uint8_t type = arg == 0x22eb ? 3 : p->gre_flags & 0x1000 ? 2 : 1, frame_type = 0;
+	uint8_t type = arg == 0x22eb ? 3 : w->gre_flags & 0x1000 ? 2 : 1, frame_type = 0;
 
 	if (p->n_gre == 1)
 		p->erspan = type;

@@ -180,6 +180,7 @@ struct step decode_gre(struct walk *w, uint16_t arg)
 	}
 	if (w->c.short_)
 		return walk_stop(w, w->c.cut ? GS_STOP_GRE_CUT : GS_STOP_GRE_SHORT);
+	w->gre_flags = flags;
 	switch (flags & 7) {
 	case 0:
 		return decode_gre_v0(w, flags, proto, off);

@@ -184,11 +184,11 @@ static int ipv6_extensions(struct walk *w, uint8_t next, struct step *ret)
 			return next;
 		}
 		if (w->c.short_) {
-			*ret = walk_short(w);
+			*ret = walk_chain_short(w);
 			return -1;
 		}
 		if (!walk_layer(w, GS_LAYER_IPV6_EXT, off)) {
-			*ret = w->in_gre ? walk_stop(w, GS_STOP_DEPTH) : walk_lost(w, GS_LOST_DEPTH);
+			*ret = walk_depth(w);
 			return -1;
 		}
 		next = after;
@@ -251,7 +251,7 @@ static struct step decode_ah(struct walk *w)
 	uint8_t next = gs_get_u8(&w->c);
 	gs_skip(&w->c, (gs_get_u8(&w->c) + 2u) * 4 - 2);
 	if (w->c.short_)
-		return walk_short(w);
+		return walk_chain_short(w);
 	if (!walk_layer(w, GS_LAYER_AH, off))
 		return STEP_END;
 	return next == PROTO_GRE ? STEP(GRE, 0) : STEP(IPPROTO, next);

@@ -5,13 +5,17 @@
  */
 #include "decode/dissect.h"
 
-/* WCCPv2 puts four octets before the packet, WCCPv1 none: an IPv4 first octet tells (draft-wilson-wrec-wccp-v2-01 s4.12.1). */
+/*
+ * WCCPv2 puts four octets before the packet, WCCPv1 none: an IPv4 first octet tells (draft-wilson-wrec-wccp-v2-01 s4.12.1). The redirect header starts with
+ * D, A and six reserved bits: 0x40 alone is an alternative bucket, for an IPv4 header has five words at least.
+ */
 struct step decode_wccp(struct walk *w, uint16_t arg)
 {
 	uint32_t off = w->c.off;
+	uint8_t first = gs_peek_u8(&w->c, 0);
 
 	(void)arg;
-	if (gs_peek_u8(&w->c, 0) >> 4 != 4)
+	if (first < 0x45 || first > 0x4f)
 		gs_skip(&w->c, 4);
 	if (w->c.short_)
 		return walk_short(w);

@@ -14,8 +14,8 @@ import sys
 
 
 def render(grescope, capture):
-    env = dict(os.environ, GRESCOPE_DATA="/nonexistent", HOME="/nonexistent", LC_ALL="C.UTF-8")
-    env.pop("XDG_DATA_HOME", None)
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "GRESCOPE_"))}  # nothing of the user's own
+    env |= {"GRESCOPE_DATA": "/nonexistent", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
     p = subprocess.run([grescope, "export", "-v", "--window", "0", "--include-udp", "--format", "csv", capture], capture_output=True,
                        text=True, env=env, timeout=60)
     lines = []
@@ -23,9 +23,9 @@ def render(grescope, capture):
         if row["end_time"] == row["timestamp"]:
             del row["end_time"]
         lines.append(" ".join(f"{k}={v}" for k, v in row.items() if v != ""))
-    folder = os.path.dirname(capture) + "/"
+    folder = os.path.join(os.path.dirname(capture), "")
     for line in p.stderr.splitlines():
-        if "no network database" not in line and "no city database" not in line and "database" not in line:
+        if "database" not in line:
             lines.append(line.replace(folder, ""))
     lines.append(f"exit {p.returncode}")
     return [line + "\n" for line in lines]
