@@ -68,7 +68,7 @@ static struct step later_fragment(struct walk *w, uint8_t proto)
 /* A captured part too short for the header can still say that the packet is none of ours. */
 static struct step ipv4_cut(struct walk *w, uint32_t off)
 {
-	if (!w->in_gre && !w->quoted && w->f->caplen - off >= 10) {
+	if (!w->in_gre && !w->quoted && w->c.end - off >= 10) {
 		switch (w->f->data[off + 9]) {
 		case 1:
 		case PROTO_IPV4:
