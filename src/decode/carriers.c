@@ -22,6 +22,7 @@ struct step decode_icmp_quote(struct walk *w, bool v6)
 	p->icmp_code = h[1];
 	p->quoter = p->src;
 	p->via = GS_VIA_ICMP;
+	p->fragment = 0; /* of the error, not of what it quotes */
 	w->quoted = true;
 	uint32_t quote = v6 ? h[4] * 8u : h[5] * 4u; /* 0: no extensions, the quote takes the rest */
 	bool has_length = v6 ? h[0] == 1 || h[0] == 3 : h[0] == 3 || h[0] == 11 || h[0] == 12; /* elsewhere MTU, pointer, gateway stand there */

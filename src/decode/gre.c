@@ -23,7 +23,8 @@
 
 static uint8_t checksum_verdict(const struct walk *w, uint32_t off)
 {
-	uint32_t sum = 0, n;
+	uint64_t sum = 0; /* a frame of segmentation offload may be longer than 32 bits of sum allow */
+	uint32_t n;
 
 	if (w->c.end != w->c.limit || w->p->fragment || w->quoted)
 		return GS_CHECKSUM_UNKNOWN;
@@ -33,8 +34,8 @@ static uint8_t checksum_verdict(const struct walk *w, uint32_t off)
 		sum += (uint32_t)(b[0] << 8 | b[1]);
 	if (n)
 		sum += (uint32_t)b[0] << 8;
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
 	return sum == 0xffff ? GS_CHECKSUM_GOOD : GS_CHECKSUM_BAD;
 }
 

@@ -68,7 +68,7 @@ static struct step later_fragment(struct walk *w, uint8_t proto)
 /* A captured part too short for the header can still say that the packet is none of ours. */
 static struct step ipv4_cut(struct walk *w, uint32_t off)
 {
-	if (!w->in_gre && !w->quoted && w->f->caplen - off >= 10) {
+	if (!w->in_gre && !w->quoted && w->c.end - off >= 10) {
 		switch (w->f->data[off + 9]) {
 		case 1:
 		case PROTO_IPV4:
@@ -113,7 +113,7 @@ struct step decode_ipv4(struct walk *w, uint16_t arg)
 		p->ttl = h[8];
 		p->ip_id = (uint16_t)(h[4] << 8 | h[5]);
 		p->df = frag >> 14 & 1;
-		p->fragment = frag >> 13 & 1;
+		p->fragment |= frag >> 13 & 1; /* of any header on the way: the rest is in another frame */
 		/* total length 0: the sender's card was to fill it in (segmentation offload); the frame tells it then */
 		p->ip_len = total ? total : (w->f->wirelen > off ? w->f->wirelen - off : 20);
 	} else if (is_inner(w)) {
@@ -173,7 +173,7 @@ static int ipv6_extensions(struct walk *w, uint8_t next, struct step *ret)
 			if (w->c.short_)
 				break;
 			if (!w->in_gre)
-				w->p->fragment = frag & 1;
+				w->p->fragment |= frag & 1;
 			if (frag & 0xfff8) {
 				*ret = later_fragment(w, after);
 				return -1;
@@ -218,7 +218,6 @@ struct step decode_ipv6(struct walk *w, uint16_t arg)
 		p->ttl = h[7];
 		p->ip_id = 0;
 		p->df = 1;
-		p->fragment = 0;
 		p->ip_len = payload ? payload + 40 : (w->f->wirelen > off ? w->f->wirelen - off : 40);
 	} else if (is_inner(w)) {
 		p->has |= GS_HAS_INNER;
