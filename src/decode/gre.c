@@ -42,17 +42,19 @@ static uint8_t checksum_verdict(const struct walk *w, uint32_t off)
 /* The source route: entries up to the null one. 0, or the stop that it forces. */
 static enum gs_stop read_routes(struct walk *w)
 {
+	const uint32_t off = w->c.off; /* one layer for all entries: a long route would use up the layers */
+
 	for (unsigned i = 0; i < GS_MAX_ROUTES; i++) {
-		uint32_t off = w->c.off;
 		uint16_t family = gs_get_be16(&w->c);
 		gs_skip(&w->c, 1); /* SRE offset */
 		uint8_t len = gs_get_u8(&w->c);
 		gs_skip(&w->c, len);
 		if (w->c.short_)
 			return w->c.cut ? GS_STOP_GRE_CUT : GS_STOP_ROUTE_SHORT;
-		walk_layer(w, GS_LAYER_GRE_ROUTE, off);
-		if (family == 0 && len == 0)
+		if (family == 0 && len == 0) {
+			walk_layer(w, GS_LAYER_GRE_ROUTE, off);
 			return GS_STOP_NONE;
+		}
 	}
 	return GS_STOP_ROUTE_LOOP;
 }
