@@ -92,11 +92,6 @@ CLMUL static struct gf128 square_n_clmul(struct gf128 a, unsigned n)
 	return a;
 }
 
-static inline bool has_clmul(void)
-{
-	return __builtin_cpu_supports("pclmul");
-}
-
 struct gf128 gf128_mul(struct gf128 a, struct gf128 b)
 {
 	return __builtin_cpu_supports("pclmul") ? mul_clmul(a, b) : gf128_mul_portable(a, b);
