@@ -154,7 +154,7 @@ struct gs_bot_proof {
 	uint16_t facts;        /* enum gs_bot_fact */
 	uint16_t bits;         /* evidence: bits that agree and would not by chance */
 	uint16_t draws;        /* draws per packet, the target's host part not counted (see prefixes); 0: unknown */
-	int8_t hops;           /* inner minus outer TTL; what a quoting router says of its own distance is no fact about us */
+	int16_t hops;          /* inner minus outer TTL: routers passed, to us or to the router that quotes it */
 	uint8_t data_offset;
 	bool has_state;        /* before, host_draw and prefixes are valid */
 	bool has_after;        /* after is valid: GS_BOT_FULL was asked for, and draws is known */
