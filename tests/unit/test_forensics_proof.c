@@ -4,26 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "botmaker.h"
-#include "grescope/bots.h"
+#include "forensics/made.h"
 #include "grescope/verdict.h"
-
-static uint64_t number(uint64_t *at)
-{
-	uint64_t z = *at += UINT64_C(0x9e3779b97f4a7c15);
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
-static void any_bot(struct bot *b, uint64_t *at, bool big)
-{
-	const uint64_t p = number(at), q = number(at);
-	bot_set(b, (const uint32_t[4]){ (uint32_t)p, (uint32_t)(p >> 32), (uint32_t)q, (uint32_t)(q >> 32) | 1 }, big);
-}
 
 static void assert_state_is(const struct gs_bot_state *s, const struct bot *b)
 {
@@ -31,26 +14,6 @@ static void assert_state_is(const struct gs_bot_state *s, const struct bot *b)
 	assert_int_equal(s->w[1], b->y);
 	assert_int_equal(s->w[2], b->z);
 	assert_int_equal(s->w[3], b->w);
-}
-
-static struct gs_bot_input input_of(const uint8_t *ip, size_t caplen)
-{
-	struct gs_bot_input in;
-	assert_true(gs_bot_input_from_ipv4(ip, caplen, &in));
-	return in;
-}
-
-#define OWN 0xc0000265u    /* 192.0.2.101 */
-#define SENSOR 0xc6336421u /* 198.51.100.33 */
-
-static struct bot_orders orders_for(bool greeth, unsigned len)
-{
-	struct bot_orders o = bot_orders_default();
-	o.greeth = greeth;
-	o.len = len;
-	o.targets = 1;
-	o.target[0] = (struct bot_target){ SENSOR, 32 };
-	return o;
 }
 
 /* Every length that proves, both byte orders, both floods: level, byte order, draws, and the state before and after, all of them right. */
