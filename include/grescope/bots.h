@@ -20,6 +20,7 @@
 
 #include "grescope/error.h"
 #include "grescope/packet.h"
+#include "grescope/sighting.h"
 #include "grescope/types.h"
 
 /* ---- the generator ---- */
@@ -264,27 +265,28 @@ struct gs_tracker_limits {
 	uint32_t groups;          /* attacks whose packets say too little alone, waiting for a link; default 4096 */
 	uint32_t source_counters; /* processes with more than GS_BOT_SRC_SAMPLE sources whose number is estimated, 4 KiB each; default 1024 */
 	uint32_t link_tables;     /* default 4 */
-	uint32_t searches_per_s;  /* positions and links looked for per second of packet time, so that forged states cannot stall capture; default 20000 */
+	uint32_t searches_per_s;  /* positions and links looked for per second of packet time (some 10 us each), so that forged states cannot stall capture;
+	                             default 20000, UINT32_MAX: no limit, for files */
 	uint64_t hash_seed;
 };
 
 size_t gs_tracker_bytes(const struct gs_tracker_limits *limits);
 
-/* What became of the packets given to gs_tracker_add: given = ignored + assigned + pending + unlinked + refused + deferred. */
+/* What became of the packets given to gs_tracker_add: given = ignored + assigned + pending + unlinked + refused + skipped. */
 struct gs_tracker_tally {
 	uint64_t given;
-	uint64_t ignored;    /* level too low, or nothing to go by */
+	uint64_t ignored;    /* below level ID */
 	uint64_t assigned;
 	uint64_t pending;    /* waiting for another packet of their attack */
 	uint64_t unlinked;   /* waited, and left the waiting room without one */
-	uint64_t refused;    /* a new process or a new attack on one, and a cap was reached */
-	uint64_t deferred;   /* over searches_per_s */
+	uint64_t refused;    /* a new process, and the cap was reached */
+	uint64_t skipped;    /* would have been a search over searches_per_s */
 	uint64_t untracked;  /* of those assigned: counted for their process, but for want of streams not for its attacks */
 	uint64_t searches;   /* positions computed */
 	uint64_t links;      /* links tried */
 };
 
-enum { GS_TRACK_IGNORED = -1, GS_TRACK_PENDING = -2, GS_TRACK_REFUSED = -3 };
+enum { GS_TRACK_IGNORED = -1, GS_TRACK_PENDING = -2, GS_TRACK_REFUSED = -3, GS_TRACK_SKIPPED = -4 };
 
 struct gs_tracker;
 
