@@ -152,8 +152,9 @@ static unsigned explain_header(const struct fields *f, const uint32_t *back, uns
 	/* bit 0 of `fixed`: id, 1 and 2: ports, 3: destination; nothing fixed comes first and is nearly always it */
 	for (unsigned fixed = 0; fixed < 16; fixed++) {
 		unsigned at = 0, bits = 0, drawn = 0;
-		bool good = true;
-		if (!(fixed & 8)) {
+		/* the identifications themselves say how they were made, unless one was replaced on the way */
+		bool good = fixed & 1 ? !f->id_drawn : !f->id_fixed;
+		if (good && !(fixed & 8)) {
 			good = back[at++] == f->inner_dst;
 			bits += 32;
 			drawn |= GS_BOT_DREW_DST;

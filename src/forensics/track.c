@@ -252,12 +252,17 @@ static uint64_t greatest_divisor(uint64_t a, uint64_t b)
 
 static void stream_distance(struct stream *s, uint64_t d)
 {
-	const uint64_t gcd = greatest_divisor(d, s->gcd);
+	const uint64_t gcd = greatest_divisor(d, s->gcd), finer = s->gcd / gcd;
+	uint64_t window = s->window & 1;
+
 	s->distances++;
 	if (gcd == s->gcd)
 		return;
+	/* what was k rounds back is now finer * k rounds back */
+	for (unsigned k = 1; k * finer < TRACK_WINDOW && k < TRACK_WINDOW && finer; k++)
+		window |= (s->window >> k & 1) << (k * finer);
+	s->window = window;
 	s->gcd = gcd;
-	s->window = 1;
 	if (s->unit != gcd) {
 		s->unit = gcd;
 		s->step = gf128_x_pow((int64_t)gcd);
@@ -285,7 +290,9 @@ static bool stream_is_prefix_for(const struct stream *s, const struct sighted *p
 		return true;
 	if (d == 0)
 		return false;
-	const bool on_plain = d % plain == 0, on_host = d % (plain + 1) == 0;
+	/* all that is known of the grid: a round with prefixes and single targets is on neither, single distances can be on both */
+	const int64_t grid = (int64_t)greatest_divisor((uint64_t)(d < 0 ? -d : d), s->gcd);
+	const bool on_plain = grid % plain == 0, on_host = grid % (plain + 1) == 0;
 	if (on_plain != on_host)
 		return on_host;
 	return s->host_drawn || (host_lengths(s->dst, s->host_draw, p->dst, p->host_draw) & HOST_LENGTHS) != 0;
@@ -314,8 +321,6 @@ void track_put(struct gs_tracker *t, struct stream *s, const struct sighted *p, 
 		stream_distance(s, (uint64_t)(s->last_off - off));
 		s->first = p->element;
 		s->first_off = off;
-		s->unique++;
-		return;
 	}
 	if (s->gcd && (s->last_off - off) % (int64_t)s->gcd)
 		stream_distance(s, (uint64_t)(s->last_off - off));
@@ -408,7 +413,7 @@ static uint64_t first_unit(const struct gs_tracker *t, const struct process *p, 
 	unsigned looked = 0;
 	for (uint32_t i = p->streams; i != TRACK_NONE && looked < CHAIN_MAX; i = t->stream[i].next_of_process, looked++) {
 		const struct stream *s = &t->stream[i];
-		if (s->gcd && s->key.draws == key->draws && s->key.drawn == key->drawn && s->key.data_len == key->data_len && s->key.flood == key->flood)
+		if (s->gcd && s->key.draws == key->draws && s->key.data_len == key->data_len && s->key.flood == key->flood)
 			return s->gcd;
 	}
 	return key->draws;
@@ -428,6 +433,7 @@ static uint32_t stream_new(struct gs_tracker *t, struct stream_head *h, uint32_t
 		.process = process,
 		.dst = p->dst,
 		.host_draw = p->host_draw,
+		.drawn = p->drawn,
 		.reach = REACH_FIRST,
 		.first = p->element,
 		.last = p->element,
@@ -506,6 +512,9 @@ int32_t gs_tracker_add(struct gs_tracker *t, const struct gs_bot_input *in, cons
 {
 	t->tally.given++;
 	if (proof->level < GS_BOT_LEVEL_ID) {
+		int32_t process;
+		if (proof->level == GS_BOT_LEVEL_SHAPE && track_group_known(t, in, proof, ts, &process))
+			return process;
 		t->tally.ignored++;
 		return GS_TRACK_IGNORED;
 	}
@@ -519,14 +528,13 @@ int32_t gs_tracker_add(struct gs_tracker *t, const struct gs_bot_input *in, cons
 			.draws = proof->draws,
 			.flood = proof->flood,
 			.byte_order = proof->byte_order,
-			.drawn = proof->drawn,
 			.zero_data = (proof->facts & GS_BOT_FACT_ZERO_DATA) != 0,
 		},
 		.element = gf128_of_state(&t->tables->map, &proof->before),
 		.dst = in->dst,
 		.host_draw = proof->host_draw,
 		.ts = ts,
-		.bits = proof->bits,
+		.drawn = proof->drawn,
 	};
 	uint32_t stream;
 	const int32_t process = track_place(t, &p, &stream);

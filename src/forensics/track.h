@@ -21,8 +21,8 @@ struct stream_key {
 	uint32_t inner_src;   /* as the network writes it */
 	uint32_t data_len;
 	uint16_t draws;       /* per packet, host part not counted; 0 unknown */
-	uint8_t flood, byte_order, drawn, zero_data;
-	uint8_t pad[2];
+	uint8_t flood, byte_order, zero_data;
+	uint8_t pad[3];
 };
 
 struct stream {
@@ -33,6 +33,7 @@ struct stream {
 	uint32_t dst;         /* of the first packet */
 	uint32_t host_draw;   /* drawn before that packet, if a host part was */
 	uint32_t attack;      /* number within the process, given by track_report.c */
+	uint8_t drawn;        /* in the first packet: one in 65536 shows a fixed port where the other was fixed, so it is no part of the key */
 	uint16_t reach;       /* steps looked ahead before a position is computed */
 	bool host_drawn;      /* destinations differ as a drawn host part makes them */
 	uint32_t distances;   /* that gcd is made of */
@@ -131,7 +132,7 @@ struct sighted {
 	struct gf128 element;
 	uint32_t dst, host_draw;
 	struct gs_time ts;
-	uint16_t bits;
+	uint8_t drawn;
 };
 
 /* The same with its distance from a stream's last packet known: skips all searching. */
@@ -149,12 +150,15 @@ bool track_afford(struct gs_tracker *t, struct gs_time ts, uint64_t cost);
 /* A packet without a state. */
 int32_t track_group(struct gs_tracker *t, const struct gs_bot_input *in, const struct gs_bot_proof *proof, struct gs_time ts);
 
-/* a - b, at the ends of the range rather than around them. */
-static inline int64_t time_between(struct gs_time b, struct gs_time a)
+/* A packet whose identifications are not related because its outer one was replaced: taken only where a known stream shows it next. */
+bool track_group_known(struct gs_tracker *t, const struct gs_bot_input *in, const struct gs_bot_proof *proof, struct gs_time ts, int32_t *ret_process);
+
+/* Nanoseconds; at the ends of the range rather than around them. */
+static inline int64_t time_between(struct gs_time from, struct gs_time to)
 {
 	int64_t d;
-	if (__builtin_sub_overflow(a.ns, b.ns, &d))
-		return a.ns < b.ns ? INT64_MIN : INT64_MAX;
+	if (__builtin_sub_overflow(to.ns, from.ns, &d))
+		return to.ns < from.ns ? INT64_MIN : INT64_MAX;
 	return d;
 }
 

@@ -14,9 +14,10 @@
 #define LINK_BITS 160      /* else so much is needed of all together */
 #define AHEAD_DRAWS 512    /* packets looked ahead one by one, where rounds do not fit */
 #define BACK_PACKETS 256
+#define REPLACED_INNER_ID 999 /* where the outer one was 0, which the sending kernel replaces */
 #define WORK_OF_SEARCH 1000 /* tests of a distance that cost as much as a position */
 
-static struct group_key key_of(const struct gs_bot_input *in, const struct gs_bot_proof *proof, bool data_drawn)
+static struct group_key key_of(const struct gs_bot_input *in, uint8_t byte_order, bool data_drawn)
 {
 	return (struct group_key){
 		.inner_src = in->inner_src,
@@ -24,12 +25,12 @@ static struct group_key key_of(const struct gs_bot_input *in, const struct gs_bo
 		.flood = in->flood,
 		.data_len = (uint8_t)(!data_drawn ? 0 : in->data_len < GROUP_DATA ? in->data_len : GROUP_DATA),
 		.zero_data = !data_drawn && in->data_len,
-		.byte_order = proof->byte_order,
+		.byte_order = byte_order,
 	};
 }
 
-/* The group of a key, new in the place of an old one if need be; whoever waited there waited in vain. */
-static struct group *group_of(struct gs_tracker *t, const struct group_key *key)
+/* The group of a key, new in the place of an old one if need be (NULL where that is not wanted); whoever waited there waited in vain. */
+static struct group *group_of(struct gs_tracker *t, const struct group_key *key, bool want_new)
 {
 	const uint64_t hash = XXH3_64bits_withSeed(key, sizeof *key, t->limits.hash_seed);
 	struct group *set = &t->group[hash % (t->limits.groups / GROUP_WAYS) * GROUP_WAYS], *oldest = set;
@@ -43,6 +44,8 @@ static struct group *group_of(struct gs_tracker *t, const struct group_key *key)
 		if (g->used < oldest->used)
 			oldest = g;
 	}
+	if (!want_new)
+		return NULL;
 	t->tally.unlinked += oldest->n;
 	t->tally.pending -= oldest->n;
 	oldest->key = *key;
@@ -91,13 +94,13 @@ static struct sighted sighted_of(const struct group *g, const struct gs_tracker 
 			.draws = (uint16_t)(g->layout.draws - g->layout.host_drawn),
 			.flood = in->flood,
 			.byte_order = g->layout.byte_order,
-			.drawn = g->layout.drawn,
 			.zero_data = g->key.zero_data,
 		},
 		.element = e,
 		.dst = in->dst,
 		.host_draw = gf128_to_state(&t->tables->map, e).w[3],
 		.ts = ts,
+		.drawn = g->layout.drawn,
 	};
 }
 
@@ -233,12 +236,30 @@ static unsigned enough(const struct gs_bot_input *in, unsigned n)
 	return 0;
 }
 
+/* Twenty octets that do not follow the generator were not drawn, whatever they are. */
+static bool is_data_drawn(const struct gs_bot_input *in, const struct gs_bot_proof *proof)
+{
+	return !(proof->facts & GS_BOT_FACT_ZERO_DATA) && in->data_len < 20;
+}
+
+bool track_group_known(struct gs_tracker *t, const struct gs_bot_input *in, const struct gs_bot_proof *proof, struct gs_time ts, int32_t *ret_process)
+{
+	for (unsigned order = GS_BOT_LITTLE; order <= GS_BOT_BIG; order++) {
+		if (word_of_net16(in->inner_id, order) != REPLACED_INNER_ID)
+			continue;
+		const struct group_key key = key_of(in, (uint8_t)order, is_data_drawn(in, proof));
+		struct group *g = group_of(t, &key, false);
+		if (g && g->stream != TRACK_NONE && group_confirm(t, g, in, ts, ret_process))
+			return true;
+	}
+	return false;
+}
+
 int32_t track_group(struct gs_tracker *t, const struct gs_bot_input *in, const struct gs_bot_proof *proof, struct gs_time ts)
 {
-	/* twenty octets that do not follow the generator were not drawn, whatever they are */
-	const bool data_drawn = !(proof->facts & GS_BOT_FACT_ZERO_DATA) && in->data_len < 20;
-	const struct group_key key = key_of(in, proof, data_drawn);
-	struct group *g = group_of(t, &key);
+	const bool data_drawn = is_data_drawn(in, proof);
+	const struct group_key key = key_of(in, proof->byte_order, data_drawn);
+	struct group *g = group_of(t, &key, true);
 	struct gs_bot_input waiting[GS_BOT_LINK_MAX];
 	int32_t process;
 

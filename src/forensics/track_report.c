@@ -34,7 +34,7 @@ static uint64_t gcd_of(uint64_t a, uint64_t b)
 
 static bool same_orders(const struct stream_key *a, const struct stream_key *b)
 {
-	return a->data_len == b->data_len && a->draws == b->draws && a->flood == b->flood && a->byte_order == b->byte_order && a->drawn == b->drawn &&
+	return a->data_len == b->data_len && a->draws == b->draws && a->flood == b->flood && a->byte_order == b->byte_order &&
 	       a->zero_data == b->zero_data;
 }
 
@@ -92,13 +92,13 @@ struct sums {
 	uint64_t round;        /* draws */
 	uint32_t streams, hosts;
 	uint32_t distances;
-	uint64_t seen, unique, expected, early_rounds;
+	uint64_t seen, unique;
 	int64_t first_off, last_off;
 	struct gs_time first_ts, last_ts;
 	const struct stream *first; /* earliest packet */
-	bool has_start;
-	uint64_t start_back;
-	bool start_host;
+	bool has_start, start_host;
+	int64_t start_off;     /* of the packet that the search for the start began at */
+	uint64_t start_back;   /* from there */
 };
 
 static void sum_stream(struct sums *a, const struct stream *s)
@@ -122,14 +122,17 @@ static void sum_stream(struct sums *a, const struct stream *s)
 	}
 }
 
-/* Rounds before a packet of target j when the draw of its inner source lies `back` draws before it; -1 where n targets cannot give that. */
-static int64_t rounds_before(uint64_t back, uint64_t round, uint32_t n, uint64_t draws, bool host)
+/*
+ * How far into the attack's packets one lies when the draw of its inner source lies `back` draws before it: n targets drew their sources one after the other, then come the
+ * rounds. -1 where n targets cannot give that.
+ */
+static int64_t draws_into(uint64_t back, uint64_t round, uint32_t n, uint64_t draws, bool host)
 {
 	for (uint32_t j = 0; j < n; j++) {
-		const uint64_t least = n - 1u - j + j * draws, most = least + (host ? j + 1 : 0);
+		const uint64_t sources_after = n - 1u - j, least = sources_after + j * draws, most = least + (host ? j + 1 : 0);
 		for (uint64_t at = least; at <= most; at++)
 			if (back >= at && (back - at) % round == 0)
-				return (int64_t)((back - at) / round);
+				return (int64_t)(back - sources_after);
 	}
 	return -1;
 }
@@ -152,76 +155,83 @@ static uint32_t targets_of(uint64_t round, uint64_t draws, bool hosts)
 	return n > UINT32_MAX ? 0 : (uint32_t)n;
 }
 
-static void settle_targets(const struct sums *s, uint64_t draws, struct gs_bot_attack *a, uint64_t *round, uint64_t *early)
+/* Number of targets and draws of a round. Where the attack's start is known, *ret_begin is the offset at which its first round begins. */
+static void settle_targets(const struct sums *s, uint64_t draws, struct gs_bot_attack *a, uint64_t *ret_round, int64_t *ret_begin)
 {
-	const bool hosts = s->hosts > 0;
-
-	*round = s->round;
-	*early = 0;
-	a->targets = targets_of(s->round, draws, hosts);
-	if (!s->has_start || a->targets == 0)
+	*ret_round = s->round;
+	*ret_begin = s->first_off;
+	a->targets = targets_of(s->round, draws, s->hosts > 0);
+	if (!s->has_start)
 		return;
 	/* the largest number of targets that the start allows; the gcd may still be a multiple of a round */
 	for (uint32_t times = 1; times <= a->targets; times++) {
 		const uint32_t n = a->targets / times;
-		const uint64_t r = s->round / times;
+		const uint64_t round = s->round / times;
 		if (s->round % times || a->targets % times || n < s->streams || n > MAX_TARGETS)
 			continue;
-		const int64_t before = rounds_before(s->start_back, r, n, draws, s->start_host);
-		if (before < 0)
+		const int64_t into = draws_into(s->start_back, round, n, draws, s->start_host);
+		if (into < 0)
 			continue;
 		a->targets = n;
 		a->has_start = true;
-		*round = r;
-		*early = (uint64_t)before;
+		*ret_round = round;
+		*ret_begin = s->start_off - into;
 		return;
 	}
 }
 
-static void finish_attack(const struct gs_tracker *t, const struct process *p, uint32_t number, const struct sums *s, struct gs_bot_attack *ret, bool *ret_sure)
+static struct gs_addr address_of(uint32_t v)
 {
-	const struct stream *first = s->first;
-	uint64_t round, early, expected = 0;
-	uint8_t dst[4], inner[4];
+	const uint8_t b[4] = { (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v };
+	return gs_addr_v4(b);
+}
 
-	for (unsigned i = 0; i < 4; i++) {
-		dst[i] = (uint8_t)(first->dst >> (24 - 8 * i));
-		inner[i] = (uint8_t)(first->key.inner_src >> (24 - 8 * i));
-	}
+/* What the public struct does not say. */
+struct beside {
+	bool sure;             /* of the number of targets */
+	uint64_t timed;        /* packets sent between the first seen and the last, one of the two counted */
+};
+
+static void finish_attack(const struct gs_tracker *t, const struct process *p, uint32_t number, const struct sums *s, struct gs_bot_attack *ret, struct beside *ret_beside)
+{
+	const struct stream_key *key = &s->first->key;
+	uint64_t round, expected = 0;
+	int64_t begin;
+
 	*ret = (struct gs_bot_attack){
-		.flood = first->key.flood,
-		.drawn = first->key.drawn,
+		.flood = key->flood,
+		.drawn = s->first->drawn,
 		.host_drawn = s->hosts > 0,
-		.draws = first->key.draws,
-		.data_len = first->key.data_len,
+		.draws = key->draws,
+		.data_len = key->data_len,
 		.targets_seen = s->streams,
+		.rounds = 1,
 		.packets_seen = s->seen,
+		.packets_sent = s->unique,
 		.first_seen = s->first_ts,
 		.last_seen = s->last_ts,
-		.dst = gs_addr_v4(dst),
-		.inner_src = gs_addr_v4(inner),
+		.dst = address_of(s->first->dst),
+		.inner_src = address_of(key->inner_src),
 		.loss = -1,
 	};
-	settle_targets(s, first->key.draws, ret, &round, &early);
-	*ret_sure = ret->has_start || (s->distances >= SURE_DISTANCES && ret->targets <= MAX_TARGETS);
-	if (round == 0) {
-		ret->rounds = 1;
-		ret->packets_sent = s->unique;
+	settle_targets(s, key->draws, ret, &round, &begin);
+	*ret_beside = (struct beside){ .sure = ret->has_start || (s->distances >= SURE_DISTANCES && ret->targets <= MAX_TARGETS) };
+	if (round == 0)
 		return;
-	}
-	ret->rounds = (uint64_t)(s->last_off - s->first_off) / round + 1 + early;
+	const uint32_t n = ret->targets ? ret->targets : 1; /* without draws per packet a round is all that is known: one packet of it is ours */
+	ret->rounds = (uint64_t)(s->last_off - begin) / round + 1;
 	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process) {
 		const struct stream *m = &t->stream[i];
 		if (m->attack == number)
-			expected += (uint64_t)(m->last_off - m->first_off) / round + 1 + early;
+			expected += (uint64_t)(m->last_off - (ret->has_start ? begin : m->first_off)) / round + 1;
 	}
-	/* without draws per packet a round is all that is known: one packet of it is ours */
-	ret->packets_sent = ret->rounds * (ret->targets ? ret->targets : 1);
+	ret->packets_sent = ret->rounds * n;
+	ret_beside->timed = (uint64_t)((double)(s->last_off - s->first_off) / (double)round * n);
 	ret->loss = expected > s->unique ? 1 - (double)s->unique / (double)expected : 0;
 }
 
 /* Attack number `number` of a process whose attacks are numbered. False where no stream has that number. */
-static bool attack_get(const struct gs_tracker *t, const struct process *p, uint32_t number, struct gs_bot_attack *ret, bool *ret_sure)
+static bool attack_get(const struct gs_tracker *t, const struct process *p, uint32_t number, struct gs_bot_attack *ret, struct beside *ret_beside)
 {
 	struct sums s = { 0 };
 	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process) {
@@ -230,9 +240,9 @@ static bool attack_get(const struct gs_tracker *t, const struct process *p, uint
 			continue;
 		sum_stream(&s, m);
 		if (p->has_start && p->start_stream == i) {
-			const int64_t since = p->start_off - m->first_off; /* the search began at the packet that was earliest then */
-			s.has_start = since >= 0 || (uint64_t)-since <= p->start_back;
-			s.start_back = p->start_back - (uint64_t)since;
+			s.has_start = true;
+			s.start_off = p->start_off;
+			s.start_back = p->start_back;
 			s.start_host = stream_host_drawn(m);
 		}
 	}
@@ -240,13 +250,13 @@ static bool attack_get(const struct gs_tracker *t, const struct process *p, uint
 		return false;
 	/* a mixed attack: this target may be a single address and others before it prefixes */
 	s.start_host |= s.round && s.first->key.draws && s.round % s.first->key.draws != 0;
-	finish_attack(t, p, number, &s, ret, ret_sure);
+	finish_attack(t, p, number, &s, ret, ret_beside);
 	return true;
 }
 
 unsigned gs_tracker_attacks(struct gs_tracker *t, uint32_t number, struct gs_bot_attack *ret, unsigned max)
 {
-	bool sure;
+	struct beside beside;
 	unsigned n = 0;
 
 	if (number >= t->n_processes)
@@ -255,7 +265,7 @@ unsigned gs_tracker_attacks(struct gs_tracker *t, uint32_t number, struct gs_bot
 	const uint32_t all = number_attacks(t, p);
 	for (uint32_t i = 0; i < all; i++) {
 		struct gs_bot_attack a;
-		if (!attack_get(t, p, i, &a, &sure))
+		if (!attack_get(t, p, i, &a, &beside))
 			continue;
 		/* insertion in order of time; those that do not fit fall off at the end */
 		unsigned at = n < max ? n : max;
@@ -272,7 +282,7 @@ unsigned gs_tracker_attacks(struct gs_tracker *t, uint32_t number, struct gs_bot
 }
 
 /* Nanoseconds during which at least one attack ran. Quadratic in the number of attacks, which is small. */
-static int64_t active_time(struct gs_tracker *t, const struct process *p, uint32_t attacks)
+static int64_t active_time(const struct gs_tracker *t, const struct process *p)
 {
 	int64_t sum = 0, from = INT64_MIN;
 
@@ -304,17 +314,14 @@ static int64_t active_time(struct gs_tracker *t, const struct process *p, uint32
 		if (__builtin_sub_overflow(end, start, &lasted) || __builtin_add_overflow(sum, lasted, &sum))
 			return INT64_MAX;
 		from = end;
-		(void)attacks;
 	}
 }
 
 static void fill_sources(const struct gs_tracker *t, const struct process *p, struct gs_bot_process *ret)
 {
 	ret->n_src = p->n_src;
-	for (unsigned i = 0; i < p->n_src; i++) {
-		const uint8_t b[4] = { (uint8_t)(p->src[i] >> 24), (uint8_t)(p->src[i] >> 16), (uint8_t)(p->src[i] >> 8), (uint8_t)p->src[i] };
-		ret->src[i] = gs_addr_v4(b);
-	}
+	for (unsigned i = 0; i < p->n_src; i++)
+		ret->src[i] = address_of(p->src[i]);
 	ret->src_ips = p->n_src;
 	ret->src_ips_exact = p->counter == TRACK_NONE && p->src_more == 0;
 	if (p->counter != TRACK_NONE) {
@@ -377,14 +384,14 @@ static void fill_identifier(const struct gs_tracker *t, const struct process *p,
 
 static void fill_attacks(struct gs_tracker *t, const struct process *p, struct gs_bot_process *ret)
 {
-	uint64_t largest = 0, sent_in_time = 0;
+	uint64_t largest = 0, timed = 0;
 	double missed = 0, expected = 0;
 
 	ret->attacks = number_attacks(t, p);
 	for (uint32_t i = 0; i < ret->attacks; i++) {
 		struct gs_bot_attack a;
-		bool sure;
-		if (!attack_get(t, p, i, &a, &sure))
+		struct beside beside;
+		if (!attack_get(t, p, i, &a, &beside))
 			continue;
 		ret->packets_sent += a.packets_sent;
 		if (a.loss >= 0) {
@@ -392,20 +399,19 @@ static void fill_attacks(struct gs_tracker *t, const struct process *p, struct g
 			expected += all;
 			missed += all * a.loss;
 		}
-		if (a.first_seen.ns != a.last_seen.ns)
-			sent_in_time += a.packets_sent;
+		timed += beside.timed;
 		/* what more packets say counts for more; what is known counts for more than what is not */
 		if (a.targets && (a.packets_seen > largest || ret->targets == 0)) {
 			largest = a.packets_seen;
 			ret->targets = a.targets;
-			ret->targets_sure = sure;
+			ret->targets_sure = beside.sure;
 		}
 	}
 	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process)
 		ret->duplicates += t->stream[i].duplicates;
 	ret->loss = expected > 0 ? missed / expected : -1;
-	const int64_t active = active_time(t, p, ret->attacks);
-	ret->rate_pps = active > 0 ? (double)sent_in_time / ((double)active / (double)GS_NS_PER_S) : -1;
+	const int64_t active = active_time(t, p);
+	ret->rate_pps = active > 0 ? (double)timed / ((double)active / (double)GS_NS_PER_S) : -1;
 	if (ret->packets_sent < ret->packets_seen - ret->duplicates) /* packets that found no stream */
 		ret->packets_sent = ret->packets_seen - ret->duplicates;
 }
