@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "botscene.h"
 #include "forensics/capture.h"
 #include "grescope/bots.h"
 #include "grescope/verdict.h"
@@ -156,8 +157,71 @@ static void synthetic_captures(void **arg)
 		skip();
 }
 
+/* ---- our made-up bots against somebody else's: the same octets ---- */
+
+struct comparison {
+	const struct capture *c;
+	const char *const *names;
+	size_t same;
+};
+
+static void compare_packet(void *arg, const struct scene_packet *p)
+{
+	struct comparison *k = arg;
+	for (size_t i = 0; i < k->c->n; i++) {
+		const struct capture_packet *q = &k->c->packet[i];
+		if (q->bot < 0 || q->draws_before != p->draws_before || strcmp(k->c->bot[q->bot], k->names[p->process]) != 0)
+			continue;
+		assert_int_equal(q->caplen, p->len);
+		assert_memory_equal(q->ip, p->ip, p->len);
+		k->same++;
+	}
+}
+
+static void made_up_bots_write_the_same_octets(void **arg)
+{
+	(void)arg;
+	static const char *const names[] = { "p", "q", "r" };
+	static const struct { const char *file; bool greeth; unsigned len, targets, first, last; uint64_t rounds; } plays[] = {
+		{ "d01_greip_512", false, 512, 1, 0, 0, 250 }, { "d02_greeth_two_targets", true, 512, 2, 1, 1, 300 },
+		{ "d03_nat_two_processes", false, 512, 1, 1, 2, 130 }, { "d04_short_frames", false, 0, 2, 0, 0, 600 },
+	};
+	const char *shared = shared_folder(SOURCE_ROOT);
+	unsigned found = 0;
+	for (size_t i = 0; shared && i < sizeof plays / sizeof *plays; i++) {
+		struct scene_process process[3] = {
+			{ .seeded = true, .x = 1511000000, .y = 57, .z = 20000, .warm_up = 4, .address = 0xc0000265, .hops = 12 },
+			{ .seeded = true, .big_endian = true, .x = 1511400000, .y = 3, .z = 0, .warm_up = 6, .address = 0xc0000296, .hops = 16 },
+			{ .seeded = true, .x = 1510900000, .y = 610, .z = 10000, .warm_up = 2, .address = 0xc0000296, .hops = 16 },
+		};
+		struct scene_attack attack[2] = { 0 };
+		struct scene scene = { .process = process, .processes = 3, .attack = attack };
+		struct capture c;
+		char base[1200];
+		snprintf(base, sizeof base, "%s/captures-synthetic/%s", shared, plays[i].file);
+		if (!capture_read(base, &c))
+			continue;
+		found++;
+		for (unsigned k = plays[i].first; k <= plays[i].last; k++) {
+			struct scene_attack *a = &attack[scene.attacks++];
+			*a = (struct scene_attack){ .process = k, .orders = bot_orders_default(), .pps = 1000, .rounds = plays[i].rounds, .sees = { true } };
+			a->orders.greeth = plays[i].greeth;
+			a->orders.len = plays[i].len;
+			a->orders.targets = plays[i].targets;
+			a->orders.target[0] = (struct bot_target){ 0xc6336421, 32 };
+			a->orders.target[1] = (struct bot_target){ 0xc6336422, 32 };
+		}
+		struct comparison k = { &c, names, 0 };
+		assert_true(scene_play(&scene, compare_packet, &k));
+		assert_int_equal(k.same, c.n);
+		capture_done(&c);
+	}
+	if (!found)
+		skip();
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(synthetic_captures) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(synthetic_captures), cmocka_unit_test(made_up_bots_write_the_same_octets) };
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
