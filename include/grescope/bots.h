@@ -185,7 +185,8 @@ uint64_t gs_bot_evidence(const struct gs_bot_proof *p);
 /* State from two or more packets of one attack on one target, none of which carries a state (no data, zeros, data cut off). */
 struct gs_bot_link {
 	struct gs_bot_state before; /* of the first packet */
-	uint32_t gap;          /* packets that the process sent from one to the next, these two included once: 1 is the very next */
+	uint32_t distance;     /* draws from one of the packets to the next */
+	uint32_t gap;          /* packets from one to the next, 1 the very next; 0: distance is no multiple of draws (some targets are prefixes, others not) */
 	uint16_t draws;        /* per packet, a drawn host part included */
 	uint16_t check_bits;   /* equations left over that held; by chance once in 2^check_bits, for each gap tried */
 	uint16_t tries;        /* binary logarithm of the number of gaps and layouts tried, rounded up */
@@ -197,7 +198,7 @@ struct gs_bot_link {
 /* Prepared equations: one table for each layout of draws that was met, at most max_tables of GS_BOT_LINK_TABLE_BYTES each, oldest dropped. One thread. */
 struct gs_bot_linker;
 #define GS_BOT_LINK_TABLE_BYTES (4u << 20)
-#define GS_BOT_LINK_MAX_GAP 4096u   /* packets, two of them given */
+#define GS_BOT_LINK_MAX_GAP 4096u   /* packets, two of them given; where only some targets are prefixes, draws */
 #define GS_BOT_LINK_MAX_EQUAL 255u  /* packets, more than two given: gaps must be equal */
 #define GS_BOT_LINK_MAX 12u         /* packets at a time */
 

@@ -42,7 +42,7 @@ struct link_table {
 	unsigned first_rank;        /* pivots within the first packet's bits */
 	uint16_t first_pivot[128];
 	struct code_word first[128]; /* reduced; only the first packet's bits are set */
-	struct gf128 step;          /* x^draws */
+	struct gf128 step;          /* x^unit */
 	uint64_t *checks;           /* [gap - 1][CHECKS][blocks]; a check that is all zero always holds */
 	uint64_t used;              /* for dropping the oldest */
 };
@@ -100,7 +100,7 @@ void link_layout_of(const struct gs_bot_input *in, enum gs_bot_order order, unsi
 		}
 		at += draws_of_data(in->data_wire_len);
 	}
-	ret->draws = (uint16_t)(at + host_drawn);
+	ret->draws = ret->unit = (uint16_t)(at + host_drawn);
 }
 
 static void seen_put(struct link_seen *s, unsigned *bit, uint32_t value, unsigned width)
@@ -209,7 +209,7 @@ static void word_put(struct code_word *w, const struct link_seen *s, unsigned at
 static void table_init(struct link_table *t, const struct gs_bot_tables *tables, const struct link_layout *layout)
 {
 	t->layout = *layout;
-	t->step = gf128_x_pow(layout->draws);
+	t->step = gf128_x_pow(layout->unit);
 	memset(t->first, 0, sizeof t->first);
 	for (unsigned i = 0; i < 128; i++) {
 		struct code_word *w = &t->first[i];
@@ -457,10 +457,11 @@ bool link_find(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned 
 		return false;
 	/*
 	 * Differing sources were probably drawn, differing destinations have a drawn host part; bit 0: the latter is not so, bit 1: the former, bit 2: data that was not
-	 * seen was not drawn. The likeliest first, since 5 packets of 4 draws look like 4 packets of 5.
+	 * seen was not drawn, bit 3: only some targets are prefixes, so that the distance may be any number of draws. The likeliest first, since 5 packets of 4 draws look
+	 * like 4 packets of 5.
 	 */
-	for (unsigned way = 0; way < 8; way++) {
-		if ((way & 2 && !o.maybe_src) || (way & 4 && !o.maybe_data))
+	for (unsigned way = 0; way < 16; way++) {
+		if ((way & 2 && !o.maybe_src) || (way & 4 && !o.maybe_data) || (way & 8 && (way & 1 || n > 2)))
 			continue;
 		const bool host = o.likely_host != (way & 1);
 		const unsigned drawn = o.drawn | (o.maybe_src && !(way & 2) ? GS_BOT_DREW_SRC : 0) | (o.maybe_data && !(way & 4) ? GS_BOT_DREW_DATA : 0);
@@ -469,6 +470,8 @@ bool link_find(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned 
 			struct code_word seen = { 0 };
 			struct gs_bot_state s;
 			link_layout_of(shortest(in, n), o.orders[k], drawn, host, o.data_words, &layout);
+			if (way & 8)
+				layout.unit = 1;
 			const unsigned bits = n * layout.bits, reach = n == 2 ? max_gap : GS_BOT_LINK_MAX_EQUAL;
 			if (bits > LINK_BLOCKS * 64 || bits < 128 + MIN_CHECK_BITS)
 				continue;
@@ -486,7 +489,8 @@ bool link_find(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned 
 				continue;
 			*ret = (struct gs_bot_link){
 				.before = s,
-				.gap = gap,
+				.distance = gap * layout.unit,
+				.gap = gap * layout.unit % layout.draws ? 0 : gap * layout.unit / layout.draws,
 				.draws = layout.draws,
 				.check_bits = (uint16_t)(bits - 128),
 				.tries = (uint16_t)(32 - __builtin_clz(tried)),

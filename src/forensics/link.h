@@ -10,7 +10,8 @@
 
 /* Which draws of a packet are seen. Compared with memcmp: no padding, unused entries zero. */
 struct link_layout {
-	uint16_t draws;                 /* from packet to packet, a host part included */
+	uint16_t draws;                 /* per packet, a host part included */
+	uint16_t unit;                  /* draws by which distances are tried: draws, or 1 */
 	uint8_t byte_order, drawn;
 	uint8_t host_drawn, n_words;
 	uint16_t bits;                  /* seen, the sum of the widths */
@@ -24,7 +25,8 @@ struct link_seen {
 };
 
 /* What of a packet's draws can be seen, if `drawn` are drawn. At most data_words whole data words are used. */
-void link_layout_of(const struct gs_bot_input *in, enum gs_bot_order order, unsigned drawn, bool host_drawn, unsigned data_words, struct link_layout *ret);
+void link_layout_of(const struct gs_bot_input *in, enum gs_bot_order order, unsigned drawn, bool host_drawn, unsigned data_words,
+                    struct link_layout *ret);
 void link_read(const struct link_layout *l, const struct gs_bot_input *in, struct link_seen *ret);
 /* What a packet whose draws begin after state s would show. */
 void link_predict(const struct link_layout *l, struct gs_bot_state s, struct link_seen *ret);

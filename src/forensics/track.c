@@ -30,6 +30,8 @@
 #define STREAMS_OF_PROCESS 2048
 #define SLACK_NS (2 * GS_NS_PER_S)
 #define HOST_LENGTHS 0xfffffffeu /* 1 to 31 */
+#define LENGTHS_PACKETS 64      /* held against the lengths: enough to rule all wrong ones out */
+#define HOST_LENGTHS_SURE 0x1ffffffeu /* 1 to 28: shorter than what two addresses side by side fit by chance */
 
 /* ---- memory ---- */
 
@@ -281,7 +283,7 @@ static uint32_t host_lengths(uint32_t dst, uint32_t host, uint32_t other_dst, ui
 
 /*
  * Whether a packet `d` draws from the stream's first, to another destination, can be one of it: if the target is a prefix. A second attack with the same orders on another single
- * address shares positions and inner source, but lies on the grid of draws without a host part.
+ * address shares positions and inner source too; it lies on the grid of draws without a host part, and its address does not follow the draws.
  */
 static bool stream_is_prefix_for(const struct stream *s, const struct sighted *p, int64_t d)
 {
@@ -290,20 +292,23 @@ static bool stream_is_prefix_for(const struct stream *s, const struct sighted *p
 		return true;
 	if (d == 0)
 		return false;
-	/* all that is known of the grid: a round with prefixes and single targets is on neither, single distances can be on both */
+	/* all that is known of the grid: a round with prefixes and single targets may lie on neither or, by chance, on the wrong one */
 	const int64_t grid = (int64_t)greatest_divisor((uint64_t)(d < 0 ? -d : d), s->gcd);
 	const bool on_plain = grid % plain == 0, on_host = grid % (plain + 1) == 0;
-	if (on_plain != on_host)
-		return on_host;
-	return s->host_drawn || (host_lengths(s->dst, s->host_draw, p->dst, p->host_draw) & HOST_LENGTHS) != 0;
+	const uint32_t lengths = host_lengths(s->dst, s->host_draw, p->dst, p->host_draw) & s->lengths;
+	if (on_host && !on_plain)
+		return true;
+	return lengths & (on_plain && !on_host ? HOST_LENGTHS_SURE : HOST_LENGTHS);
 }
 
 void track_put(struct gs_tracker *t, struct stream *s, const struct sighted *p, int64_t off)
 {
 	(void)t;
 	s->seen++;
+	if (s->lengths && s->seen < LENGTHS_PACKETS)
+		s->lengths &= host_lengths(s->dst, s->host_draw, p->dst, p->host_draw);
 	if (p->dst != s->dst)
-		s->host_drawn = true;
+		s->host_hits += s->host_hits < UINT16_MAX;
 	if (p->ts.ns > s->last_ts.ns)
 		s->last_ts = p->ts;
 	if (p->ts.ns < s->first_ts.ns)
@@ -434,6 +439,7 @@ static uint32_t stream_new(struct gs_tracker *t, struct stream_head *h, uint32_t
 		.dst = p->dst,
 		.host_draw = p->host_draw,
 		.drawn = p->drawn,
+		.lengths = HOST_LENGTHS,
 		.reach = REACH_FIRST,
 		.first = p->element,
 		.last = p->element,

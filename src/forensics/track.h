@@ -35,7 +35,8 @@ struct stream {
 	uint32_t attack;      /* number within the process, given by track_report.c */
 	uint8_t drawn;        /* in the first packet: one in 65536 shows a fixed port where the other was fixed, so it is no part of the key */
 	uint16_t reach;       /* steps looked ahead before a position is computed */
-	bool host_drawn;      /* destinations differ as a drawn host part makes them */
+	uint16_t host_hits;   /* packets to other destinations than the first one's, as a drawn host part makes them */
+	uint32_t lengths;     /* bit m: a prefix of length m explains all destinations; after some packets right or 0 */
 	uint32_t distances;   /* that gcd is made of */
 	struct gf128 first, last; /* elements before the earliest and the latest packet */
 	struct gf128 step;    /* x^unit */

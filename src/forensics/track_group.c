@@ -151,7 +151,7 @@ static bool group_confirm(struct gs_tracker *t, struct group *g, const struct gs
 	}
 	const struct sighted p = sighted_of(g, t, in, e, ts);
 	uint32_t stream = g->stream;
-	if (p.dst == s->dst || s->host_drawn || g->layout.host_drawn) {
+	if (p.dst == s->dst || s->host_hits || g->layout.host_drawn) {
 		track_put(t, s, &p, off);
 		*ret_process = (int32_t)s->process;
 	} else {
@@ -194,7 +194,7 @@ static int32_t group_linked(struct gs_tracker *t, struct group *g, unsigned n, c
 {
 	const unsigned base = g->n - n;
 	const uint16_t bits = (uint16_t)(l->check_bits + 16 * n - l->tries);
-	const int64_t apart = (int64_t)l->gap * l->draws;
+	const int64_t apart = l->distance;
 	const struct gf128 step = gf128_x_pow(apart), first = gf128_of_state(&t->tables->map, &l->before);
 	struct gf128 e = first;
 	uint32_t stream = TRACK_NONE;

@@ -19,8 +19,8 @@
 
 #define SURE_DISTANCES 8
 #define MAX_TARGETS 255
+#define HOST_PACKETS 16 /* a length of 31 fits a single address half of the time */
 #define OVERLAP_NS (2 * GS_NS_PER_S)
-#define MIXED_DRAWS 32 /* below, a few draws for prefixes cannot be told from another target's packet */
 
 static uint64_t gcd_of(uint64_t a, uint64_t b)
 {
@@ -43,23 +43,47 @@ static bool times_meet(const struct stream *a, const struct stream *b)
 	return time_between(a->last_ts, b->first_ts) <= OVERLAP_NS && time_between(b->last_ts, a->first_ts) <= OVERLAP_NS;
 }
 
-/* Two targets of one attack: other inner sources, the same rounds, whole packets apart. The same inner source with another address is another attack from the same state. */
+/* Whether the stream's target is a prefix: after some packets the draws before them say so for certain, also where all came to one address; before that its grid. */
+static bool stream_host_drawn(const struct stream *s)
+{
+	const uint64_t draws = s->key.draws;
+	if (draws == 0)
+		return false;
+	if (s->seen >= HOST_PACKETS)
+		return s->lengths != 0;
+	const bool plain = s->gcd % draws == 0, host = s->gcd % (draws + 1) == 0;
+	return s->gcd != 0 && (plain != host ? host : s->host_hits > 0);
+}
+
+/* Whether a packet of another target can begin `apart` draws after one: some whole packets, each of which may have had a host part drawn. */
+static bool whole_packets(uint64_t apart, uint64_t draws)
+{
+	const uint64_t least = (apart + draws) / (draws + 1); /* packets, if each had */
+	return least >= 1 && least * draws <= apart;
+}
+
+/*
+ * Two targets of one attack: other inner sources, the same rounds, whole packets apart. The same inner source with another address is another attack from the same state; a few
+ * draws apart, another attack from the main process after it drew on.
+ */
 static bool same_attack(const struct stream *a, const struct stream *b)
 {
 	const uint64_t round = gcd_of(a->gcd, b->gcd), draws = a->key.draws;
+	const bool host_a = stream_host_drawn(a), host_b = stream_host_drawn(b);
 
 	if (!same_orders(&a->key, &b->key) || a->key.inner_src == b->key.inner_src || draws == 0 || !times_meet(a, b))
 		return false;
 	const uint64_t apart = (uint64_t)(a->first_off > b->first_off ? a->first_off - b->first_off : b->first_off - a->first_off);
 	if (round == 0) /* one packet each: whole packets apart, and not many of them */
 		return apart % draws == 0 && apart / draws <= MAX_TARGETS;
-	/* seen from either of the two, the other may come first */
-	for (int side = 0; side < 2; side++) {
-		const uint64_t rest = side ? round - apart % round : apart % round, packets = rest / draws, hosts = rest % draws;
-		if (packets && (hosts == 0 || hosts == packets || (draws >= MIXED_DRAWS && hosts < packets)))
-			return true;
-	}
-	return false;
+	const uint64_t rest = apart % round;
+	if (rest == 0)
+		return false;
+	if (!host_a && !host_b && round % draws == 0)
+		return rest % draws == 0;
+	if (host_a && host_b && round % (draws + 1) == 0)
+		return rest % (draws + 1) == 0;
+	return whole_packets(rest, draws) || whole_packets(round - rest, draws); /* the other may come first in a round */
 }
 
 /* Numbers the attacks of a process; returns how many. Streams come newest first. */
@@ -76,16 +100,6 @@ static uint32_t number_attacks(struct gs_tracker *t, const struct process *p)
 			s->attack = n++;
 	}
 	return n;
-}
-
-/* Whether the stream's target is a prefix: its grid says so, or, where that fits both, its destinations do. */
-static bool stream_host_drawn(const struct stream *s)
-{
-	const uint64_t draws = s->key.draws;
-	if (draws == 0 || s->gcd == 0)
-		return false;
-	const bool plain = s->gcd % draws == 0, host = s->gcd % (draws + 1) == 0;
-	return plain != host ? host : s->host_drawn;
 }
 
 struct sums {
@@ -137,22 +151,28 @@ static int64_t draws_into(uint64_t back, uint64_t round, uint32_t n, uint64_t dr
 	return -1;
 }
 
-/* Number of targets from the draws of a round; 0 where it does not come out. */
-static uint32_t targets_of(uint64_t round, uint64_t draws, bool hosts)
+/*
+ * Number of targets from the draws of a round; 0 where it does not come out. n targets, p of them prefixes, make n * draws + p. With few draws per packet or many
+ * targets several n fit; the one is taken whose share of prefixes is nearest to that among the targets seen.
+ */
+static uint32_t targets_of(uint64_t round, uint64_t draws, uint32_t seen, uint32_t hosts)
 {
-	if (draws == 0 || round == 0)
+	if (draws == 0 || round == 0 || round / draws > UINT32_MAX)
 		return 0;
-	const uint64_t each = draws + hosts;
-	uint64_t n = round / draws;
-	if (round % each == 0)
-		n = round / each;
-	else if (round % draws == 0)
-		n = round / draws;
-	else if (round % (draws + 1) == 0)
-		n = round / (draws + 1);
-	else if (round % draws > n)
-		return 0;
-	return n > UINT32_MAX ? 0 : (uint32_t)n;
+	if (hosts == 0 && round % draws == 0)
+		return (uint32_t)(round / draws);
+	if (hosts == seen && round % (draws + 1) == 0)
+		return (uint32_t)(round / (draws + 1));
+	const uint64_t least = (round + draws) / (draws + 1), most = round / draws, wanted = (uint64_t)hosts * 1000 / (seen ? seen : 1);
+	uint64_t best = 0, best_off = UINT64_MAX;
+	for (uint64_t n = most; n >= least && n >= 1 && most - n <= MAX_TARGETS; n--) {
+		const uint64_t share = (round - n * draws) * 1000 / n, off = share > wanted ? share - wanted : wanted - share;
+		if (off < best_off) {
+			best = n;
+			best_off = off;
+		}
+	}
+	return (uint32_t)best;
 }
 
 /* Number of targets and draws of a round. Where the attack's start is known, *ret_begin is the offset at which its first round begins. */
@@ -160,7 +180,7 @@ static void settle_targets(const struct sums *s, uint64_t draws, struct gs_bot_a
 {
 	*ret_round = s->round;
 	*ret_begin = s->first_off;
-	a->targets = targets_of(s->round, draws, s->hosts > 0);
+	a->targets = targets_of(s->round, draws, s->streams, s->hosts);
 	if (!s->has_start)
 		return;
 	/* the largest number of targets that the start allows; the gcd may still be a multiple of a round */
@@ -453,7 +473,7 @@ bool gs_tracker_seed_job(struct gs_tracker *t, uint32_t number, uint64_t budget,
 	gs_bot_seed_start(ret, &from, word_of_net32(s->key.inner_src, s->key.byte_order), budget);
 	if (s->key.draws == 0 || s->distances < SURE_DISTANCES)
 		return true;
-	const uint32_t n = targets_of(s->gcd, s->key.draws, stream_host_drawn(s));
+	const uint32_t n = targets_of(s->gcd, s->key.draws, 1, stream_host_drawn(s));
 	if (n && n <= MAX_TARGETS && s->gcd <= UINT32_MAX) {
 		ret->fit_step = (uint32_t)s->gcd;
 		ret->fit_draws = s->key.draws;

@@ -58,7 +58,7 @@ static bool links(const struct scene *s, unsigned n, unsigned gap, bool big)
 	struct gs_bot_link l;
 	if (!gs_bot_link(linker, s->in, n, GS_BOT_LINK_MAX_GAP, &l))
 		return false;
-	assert_int_equal(l.gap * l.draws, gap * s->draws);
+	assert_int_equal(l.distance, gap * s->draws);
 	assert_true(state_is(&l.before, &s->before));
 	assert_int_equal(l.byte_order, big ? GS_BOT_BIG : GS_BOT_LITTLE);
 	assert_true(l.check_bits >= 32);
