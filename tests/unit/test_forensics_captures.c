@@ -153,8 +153,7 @@ static void synthetic_captures(void **arg)
 		gs_tracker_free(t);
 		capture_done(&c);
 	}
-	if (!found)
-		skip();
+	assert_true(found);
 }
 
 /* ---- our made-up bots against somebody else's: the same octets ---- */
@@ -216,12 +215,15 @@ static void made_up_bots_write_the_same_octets(void **arg)
 		assert_int_equal(k.same, c.n);
 		capture_done(&c);
 	}
-	if (!found)
-		skip();
+	assert_true(found);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(synthetic_captures), cmocka_unit_test(made_up_bots_write_the_same_octets) };
+	if (!shared_folder(SOURCE_ROOT)) { /* not skip(): cmocka 1.1.5 writes "not ok" for it in TAP */
+		printf("1..0 # SKIP no shared captures\n");
+		return 0;
+	}
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
