@@ -2,6 +2,7 @@
 #ifndef GRESCOPE_H
 #define GRESCOPE_H
 
+#include "grescope/bots.h"
 #include "grescope/error.h"
 #include "grescope/filter.h"
 #include "grescope/origin.h"

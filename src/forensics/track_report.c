@@ -1,0 +1,513 @@
+/*
+ * track_report.c - what the streams of a process add up to
+ *
+ * Streams of one attack lie on one grid: rounds of R draws, R the gcd of the distances within a stream, and targets within a round D draws apart. So
+ *
+ *	targets  n = R / D; where some targets are prefixes each of them draws one more: R = n * D + (number of prefixes)
+ *	rounds   distance from the first to the last packet / R + 1
+ *	loss     1 - packets seen / rounds, for each target that we stand for; exact, not estimated
+ *	sent     rounds * n
+ *
+ * The gcd of few distances may still be a multiple of R (of two random ones in two cases of five, of eight in one of 250). Where the seed search found the attack's
+ * start, n is checked against it: the draw of the inner source must lie a whole number of rounds and targets before the packet, and for a multiple it does not.
+ */
+#include "forensics/track.h"
+
+#include "forensics/xorshift128.h"
+#include "grescope/sighting.h"
+#include "grescope/verdict.h"
+
+#define SURE_DISTANCES 8
+#define MAX_TARGETS 255
+#define HOST_PACKETS 16 /* a length of 31 fits a single address half of the time */
+#define OVERLAP_NS (2 * GS_NS_PER_S)
+
+static uint64_t gcd_of(uint64_t a, uint64_t b)
+{
+	while (b) {
+		const uint64_t r = a % b;
+		a = b;
+		b = r;
+	}
+	return a;
+}
+
+static bool same_orders(const struct stream_key *a, const struct stream_key *b)
+{
+	return a->data_len == b->data_len && a->draws == b->draws && a->flood == b->flood && a->byte_order == b->byte_order &&
+	       a->zero_data == b->zero_data;
+}
+
+static bool times_meet(const struct stream *a, const struct stream *b)
+{
+	return time_between(a->last_ts, b->first_ts) <= OVERLAP_NS && time_between(b->last_ts, a->first_ts) <= OVERLAP_NS;
+}
+
+/* Whether the stream's target is a prefix: after some packets the draws before them say so for certain, also where all came to one address; before that its grid. */
+static bool stream_host_drawn(const struct stream *s)
+{
+	const uint64_t draws = s->key.draws;
+	if (draws == 0)
+		return false;
+	if (s->seen >= HOST_PACKETS)
+		return s->lengths != 0;
+	const bool plain = s->gcd % draws == 0, host = s->gcd % (draws + 1) == 0;
+	return s->gcd != 0 && (plain != host ? host : s->host_hits > 0);
+}
+
+/* Whether a packet of another target can begin `apart` draws after one: some whole packets, each of which may have had a host part drawn. */
+static bool whole_packets(uint64_t apart, uint64_t draws)
+{
+	const uint64_t least = (apart + draws) / (draws + 1); /* packets, if each had */
+	return least >= 1 && least * draws <= apart;
+}
+
+/*
+ * Two targets of one attack: other inner sources, the same rounds, whole packets apart. The same inner source with another address is another attack from the same state; a few
+ * draws apart, another attack from the main process after it drew on.
+ */
+static bool same_attack(const struct stream *a, const struct stream *b)
+{
+	const uint64_t round = gcd_of(a->gcd, b->gcd), draws = a->key.draws;
+	const bool host_a = stream_host_drawn(a), host_b = stream_host_drawn(b);
+
+	if (!same_orders(&a->key, &b->key) || a->key.inner_src == b->key.inner_src || draws == 0 || !times_meet(a, b))
+		return false;
+	const uint64_t apart = (uint64_t)(a->first_off > b->first_off ? a->first_off - b->first_off : b->first_off - a->first_off);
+	if (round == 0) /* one packet each: whole packets apart, and not many of them */
+		return apart % draws == 0 && apart / draws <= MAX_TARGETS;
+	const uint64_t rest = apart % round;
+	if (rest == 0)
+		return false;
+	if (!host_a && !host_b && round % draws == 0)
+		return rest % draws == 0;
+	if (host_a && host_b && round % (draws + 1) == 0)
+		return rest % (draws + 1) == 0;
+	return whole_packets(rest, draws) || whole_packets(round - rest, draws); /* the other may come first in a round */
+}
+
+/* Numbers the attacks of a process; returns how many. Streams come newest first. */
+static uint32_t number_attacks(struct gs_tracker *t, const struct process *p)
+{
+	uint32_t n = 0;
+	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process) {
+		struct stream *s = &t->stream[i];
+		s->attack = TRACK_NONE;
+		for (uint32_t k = p->streams; k != i && s->attack == TRACK_NONE; k = t->stream[k].next_of_process)
+			if (same_attack(s, &t->stream[k]))
+				s->attack = t->stream[k].attack;
+		if (s->attack == TRACK_NONE)
+			s->attack = n++;
+	}
+	return n;
+}
+
+struct sums {
+	uint64_t round;        /* draws */
+	uint32_t streams, hosts;
+	uint32_t distances;
+	uint64_t seen, unique;
+	int64_t first_off, last_off;
+	struct gs_time first_ts, last_ts;
+	const struct stream *first; /* earliest packet */
+	bool has_start, start_host;
+	int64_t start_off;     /* of the packet that the search for the start began at */
+	uint64_t start_back;   /* from there */
+};
+
+static void sum_stream(struct sums *a, const struct stream *s)
+{
+	const bool first = a->streams == 0;
+	a->round = gcd_of(a->round, s->gcd);
+	a->hosts += stream_host_drawn(s);
+	a->streams++;
+	a->distances += s->distances;
+	a->seen += s->seen;
+	a->unique += s->unique;
+	if (first || s->first_off < a->first_off)
+		a->first_off = s->first_off;
+	if (first || s->last_off > a->last_off)
+		a->last_off = s->last_off;
+	if (first || s->last_ts.ns > a->last_ts.ns)
+		a->last_ts = s->last_ts;
+	if (first || s->first_ts.ns < a->first_ts.ns) {
+		a->first_ts = s->first_ts;
+		a->first = s;
+	}
+}
+
+/*
+ * How far into the attack's packets one lies when the draw of its inner source lies `back` draws before it: n targets drew their sources one after the other, then come the
+ * rounds. -1 where n targets cannot give that.
+ */
+static int64_t draws_into(uint64_t back, uint64_t round, uint32_t n, uint64_t draws, bool host)
+{
+	for (uint32_t j = 0; j < n; j++) {
+		const uint64_t sources_after = n - 1u - j, least = sources_after + j * draws, most = least + (host ? j + 1 : 0);
+		for (uint64_t at = least; at <= most; at++)
+			if (back >= at && (back - at) % round == 0)
+				return (int64_t)(back - sources_after);
+	}
+	return -1;
+}
+
+/*
+ * Number of targets from the draws of a round; 0 where it does not come out. n targets, p of them prefixes, make n * draws + p. With few draws per packet or many
+ * targets several n fit; the one is taken whose share of prefixes is nearest to that among the targets seen.
+ */
+static uint32_t targets_of(uint64_t round, uint64_t draws, uint32_t seen, uint32_t hosts)
+{
+	if (draws == 0 || round == 0 || round / draws > UINT32_MAX)
+		return 0;
+	if (hosts == 0 && round % draws == 0)
+		return (uint32_t)(round / draws);
+	if (hosts == seen && round % (draws + 1) == 0)
+		return (uint32_t)(round / (draws + 1));
+	const uint64_t least = (round + draws) / (draws + 1), most = round / draws, wanted = (uint64_t)hosts * 1000 / (seen ? seen : 1);
+	uint64_t best = 0, best_off = UINT64_MAX;
+	for (uint64_t n = most; n >= least && n >= 1 && most - n <= MAX_TARGETS; n--) {
+		const uint64_t share = (round - n * draws) * 1000 / n, off = share > wanted ? share - wanted : wanted - share;
+		if (off < best_off) {
+			best = n;
+			best_off = off;
+		}
+	}
+	return (uint32_t)best;
+}
+
+/* Number of targets and draws of a round. Where the attack's start is known, *ret_begin is the offset at which its first round begins. */
+static void settle_targets(const struct sums *s, uint64_t draws, struct gs_bot_attack *a, uint64_t *ret_round, int64_t *ret_begin)
+{
+	*ret_round = s->round;
+	*ret_begin = s->first_off;
+	a->targets = targets_of(s->round, draws, s->streams, s->hosts);
+	if (!s->has_start)
+		return;
+	/* the largest number of targets that the start allows; the gcd may still be a multiple of a round */
+	for (uint32_t times = 1; times <= a->targets; times++) {
+		const uint32_t n = a->targets / times;
+		const uint64_t round = s->round / times;
+		if (s->round % times || a->targets % times || n < s->streams || n > MAX_TARGETS)
+			continue;
+		const int64_t into = draws_into(s->start_back, round, n, draws, s->start_host);
+		if (into < 0)
+			continue;
+		a->targets = n;
+		a->has_start = true;
+		*ret_round = round;
+		*ret_begin = s->start_off - into;
+		return;
+	}
+}
+
+static struct gs_addr address_of(uint32_t v)
+{
+	const uint8_t b[4] = { (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v };
+	return gs_addr_v4(b);
+}
+
+/* What the public struct does not say. */
+struct beside {
+	bool sure;             /* of the number of targets */
+	uint64_t timed;        /* packets sent between the first seen and the last, one of the two counted */
+};
+
+static void finish_attack(const struct gs_tracker *t, const struct process *p, uint32_t number, const struct sums *s, struct gs_bot_attack *ret, struct beside *ret_beside)
+{
+	const struct stream_key *key = &s->first->key;
+	uint64_t round, expected = 0;
+	int64_t begin;
+
+	*ret = (struct gs_bot_attack){
+		.flood = key->flood,
+		.drawn = s->first->drawn,
+		.host_drawn = s->hosts > 0,
+		.draws = key->draws,
+		.data_len = key->data_len,
+		.targets_seen = s->streams,
+		.rounds = 1,
+		.packets_seen = s->seen,
+		.packets_sent = s->unique,
+		.first_seen = s->first_ts,
+		.last_seen = s->last_ts,
+		.dst = address_of(s->first->dst),
+		.inner_src = address_of(key->inner_src),
+		.loss = -1,
+	};
+	settle_targets(s, key->draws, ret, &round, &begin);
+	*ret_beside = (struct beside){ .sure = ret->has_start || (s->distances >= SURE_DISTANCES && ret->targets <= MAX_TARGETS) };
+	if (round == 0)
+		return;
+	const uint32_t n = ret->targets ? ret->targets : 1; /* without draws per packet a round is all that is known: one packet of it is ours */
+	ret->rounds = (uint64_t)(s->last_off - begin) / round + 1;
+	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process) {
+		const struct stream *m = &t->stream[i];
+		if (m->attack == number)
+			expected += (uint64_t)(m->last_off - (ret->has_start ? begin : m->first_off)) / round + 1;
+	}
+	ret->packets_sent = ret->rounds * n;
+	ret_beside->timed = (uint64_t)((double)(s->last_off - s->first_off) / (double)round * n);
+	ret->loss = expected > s->unique ? 1 - (double)s->unique / (double)expected : 0;
+}
+
+/* Attack number `number` of a process whose attacks are numbered. False where no stream has that number. */
+static bool attack_get(const struct gs_tracker *t, const struct process *p, uint32_t number, struct gs_bot_attack *ret, struct beside *ret_beside)
+{
+	struct sums s = { 0 };
+	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process) {
+		const struct stream *m = &t->stream[i];
+		if (m->attack != number)
+			continue;
+		sum_stream(&s, m);
+		if (p->has_start && p->start_stream == i) {
+			s.has_start = true;
+			s.start_off = p->start_off;
+			s.start_back = p->start_back;
+			s.start_host = stream_host_drawn(m);
+		}
+	}
+	if (s.streams == 0)
+		return false;
+	/* a mixed attack: this target may be a single address and others before it prefixes */
+	s.start_host |= s.round && s.first->key.draws && s.round % s.first->key.draws != 0;
+	finish_attack(t, p, number, &s, ret, ret_beside);
+	return true;
+}
+
+unsigned gs_tracker_attacks(struct gs_tracker *t, uint32_t number, struct gs_bot_attack *ret, unsigned max)
+{
+	struct beside beside;
+	unsigned n = 0;
+
+	if (number >= t->n_processes)
+		return 0;
+	const struct process *p = &t->process[number];
+	const uint32_t all = number_attacks(t, p);
+	for (uint32_t i = 0; i < all; i++) {
+		struct gs_bot_attack a;
+		if (!attack_get(t, p, i, &a, &beside))
+			continue;
+		/* insertion in order of time; those that do not fit fall off at the end */
+		unsigned at = n < max ? n : max;
+		while (at > 0 && ret[at - 1].first_seen.ns > a.first_seen.ns) {
+			if (at < max)
+				ret[at] = ret[at - 1];
+			at--;
+		}
+		if (at < max)
+			ret[at] = a;
+		n++;
+	}
+	return all;
+}
+
+/* Nanoseconds during which at least one attack ran. Quadratic in the number of attacks, which is small. */
+static int64_t active_time(const struct gs_tracker *t, const struct process *p)
+{
+	int64_t sum = 0, from = INT64_MIN;
+
+	for (;;) { /* the earliest start past what is covered, then as far as overlaps lead */
+		int64_t start = INT64_MAX, end = INT64_MIN;
+		bool grown = true;
+		for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process) {
+			const struct stream *s = &t->stream[i];
+			if (s->last_ts.ns > from && s->first_ts.ns < start) {
+				start = s->first_ts.ns;
+				end = s->last_ts.ns;
+			}
+		}
+		if (start == INT64_MAX)
+			return sum;
+		while (grown) {
+			grown = false;
+			for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process) {
+				const struct stream *s = &t->stream[i];
+				if (s->first_ts.ns <= end && s->last_ts.ns > end) {
+					end = s->last_ts.ns;
+					grown = true;
+				}
+			}
+		}
+		if (start < from)
+			start = from;
+		int64_t lasted;
+		if (__builtin_sub_overflow(end, start, &lasted) || __builtin_add_overflow(sum, lasted, &sum))
+			return INT64_MAX;
+		from = end;
+	}
+}
+
+static void fill_sources(const struct gs_tracker *t, const struct process *p, struct gs_bot_process *ret)
+{
+	ret->n_src = p->n_src;
+	for (unsigned i = 0; i < p->n_src; i++)
+		ret->src[i] = address_of(p->src[i]);
+	ret->src_ips = p->n_src;
+	ret->src_ips_exact = p->counter == TRACK_NONE && p->src_more == 0;
+	if (p->counter != TRACK_NONE) {
+		const uint64_t n = gs_hll_count(&t->counter[p->counter]);
+		ret->src_ips = n > ret->src_ips ? n : ret->src_ips;
+	}
+}
+
+static void fill_hops(const struct process *p, struct gs_bot_process *ret)
+{
+	ret->hops = -1;
+	for (unsigned i = 0; i < p->n_hops; i++) {
+		unsigned at = ret->n_hops++;
+		for (; at > 0 && ret->hop[at - 1].packets < p->hop_packets[i]; at--)
+			ret->hop[at] = ret->hop[at - 1];
+		ret->hop[at].hops = p->hops[i];
+		ret->hop[at].packets = p->hop_packets[i];
+	}
+	if (ret->n_hops)
+		ret->hops = ret->hop[0].hops;
+}
+
+/* The earliest packet seen, and with it the attack's start where that is known, on the whole cycle. */
+static gs_u128 process_begin(const struct gs_tracker *t, const struct process *p)
+{
+	int64_t first = 0;
+	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process)
+		if (t->stream[i].first_off < first)
+			first = t->stream[i].first_off;
+	if (p->has_start && p->start_off - (int64_t)p->start_back < first)
+		first = p->start_off - (int64_t)p->start_back;
+	return first < 0 ? (p->position + POSITIONS - (uint64_t)-first) % POSITIONS : (p->position + (uint64_t)first) % POSITIONS;
+}
+
+/*
+ * The identifier of a process without a seed: where it begins, rounded down to a multiple of 2^42, and the byte order in the bits thus freed. Rounded, because where in an attack the
+ * first packet seen lies differs from sensor to sensor and from file to file; an attack spans 2^33 draws or less, so it crosses a multiple once in 500, and two processes share
+ * one once in 2^41.
+ */
+static void fill_identifier(const struct gs_tracker *t, const struct process *p, struct gs_bot_process *ret)
+{
+	const gs_u128 begin = process_begin(t, p) >> 42 << 42;
+	ret->pos_hi = (uint64_t)(begin >> 64);
+	ret->pos_lo = (uint64_t)begin | p->byte_order;
+	ret->bot_kind = GS_BOT_POSITION;
+	ret->bot_hi = ret->pos_hi;
+	ret->bot_lo = ret->pos_lo;
+	ret->seed_steps = p->seed_steps;
+	ret->seed_found = p->seed_found;
+	if (!p->seed_found)
+		return;
+	ret->bot_kind = GS_BOT_SEED;
+	ret->bot_hi = p->x;
+	ret->bot_lo = (uint64_t)p->y << 32 | p->z;
+	ret->seed_x = p->x;
+	ret->seed_y = p->y;
+	ret->seed_z = p->z;
+	gs_bot_seed_names(p->x, p->y, p->z, ret->argv0, ret->comm);
+}
+
+static void fill_attacks(struct gs_tracker *t, const struct process *p, struct gs_bot_process *ret)
+{
+	uint64_t largest = 0, timed = 0;
+	double missed = 0, expected = 0;
+
+	ret->attacks = number_attacks(t, p);
+	for (uint32_t i = 0; i < ret->attacks; i++) {
+		struct gs_bot_attack a;
+		struct beside beside;
+		if (!attack_get(t, p, i, &a, &beside))
+			continue;
+		ret->packets_sent += a.packets_sent;
+		if (a.loss >= 0) {
+			const double all = a.loss < 1 ? (double)a.packets_seen / (1 - a.loss) : (double)a.packets_seen;
+			expected += all;
+			missed += all * a.loss;
+		}
+		timed += beside.timed;
+		/* what more packets say counts for more; what is known counts for more than what is not */
+		if (a.targets && (a.packets_seen > largest || ret->targets == 0)) {
+			largest = a.packets_seen;
+			ret->targets = a.targets;
+			ret->targets_sure = beside.sure;
+		}
+	}
+	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process)
+		ret->duplicates += t->stream[i].duplicates;
+	ret->loss = expected > 0 ? missed / expected : -1;
+	const int64_t active = active_time(t, p);
+	ret->rate_pps = active > 0 ? (double)timed / ((double)active / (double)GS_NS_PER_S) : -1;
+	if (ret->packets_sent < ret->packets_seen - ret->duplicates) /* packets that found no stream */
+		ret->packets_sent = ret->packets_seen - ret->duplicates;
+}
+
+bool gs_tracker_process(struct gs_tracker *t, uint32_t number, struct gs_bot_process *ret)
+{
+	if (number >= t->n_processes)
+		return false;
+	const struct process *p = &t->process[number];
+	*ret = (struct gs_bot_process){
+		.number = number,
+		.byte_order = p->byte_order,
+		.class_ = p->greip * 2 >= p->seen ? GS_CLASS_FLOOD_MIRAI_GREIP : GS_CLASS_FLOOD_MIRAI_GREETH,
+		.evidence = p->evidence,
+		.packets_seen = p->seen,
+		.quoted = p->quoted,
+		.first_seen = p->first_ts,
+		.last_seen = p->last_ts,
+	};
+	fill_identifier(t, p, ret);
+	fill_sources(t, p, ret);
+	fill_hops(p, ret);
+	fill_attacks(t, p, ret);
+	return true;
+}
+
+bool gs_tracker_seed_job(struct gs_tracker *t, uint32_t number, uint64_t budget, struct gs_bot_seed *ret)
+{
+	if (number >= t->n_processes)
+		return false;
+	const struct process *p = &t->process[number];
+	const struct stream *s = NULL;
+	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process)
+		if (!s || t->stream[i].first_off < s->first_off)
+			s = &t->stream[i];
+	if (!s)
+		return false;
+	const struct gs_bot_state from = gf128_to_state(&t->tables->map, s->first);
+	gs_bot_seed_start(ret, &from, word_of_net32(s->key.inner_src, s->key.byte_order), budget);
+	if (s->key.draws == 0 || s->distances < SURE_DISTANCES)
+		return true;
+	const uint32_t n = targets_of(s->gcd, s->key.draws, 1, stream_host_drawn(s));
+	if (n && n <= MAX_TARGETS && s->gcd <= UINT32_MAX) {
+		ret->fit_step = (uint32_t)s->gcd;
+		ret->fit_draws = s->key.draws;
+		ret->fit_targets = (uint16_t)n;
+		ret->fit_host = s->gcd % s->key.draws != 0 || stream_host_drawn(s);
+	}
+	return true;
+}
+
+void gs_tracker_seed_result(struct gs_tracker *t, uint32_t number, const struct gs_bot_seed *job)
+{
+	if (number >= t->n_processes)
+		return;
+	struct process *p = &t->process[number];
+	const struct gf128 from = gf128_of_state(&t->tables->map, &job->from);
+
+	if (job->steps > p->seed_steps)
+		p->seed_steps = job->steps;
+	if (job->status == GS_BOT_SEED_FOUND) {
+		p->seed_found = true;
+		p->x = job->x;
+		p->y = job->y;
+		p->z = job->z;
+	}
+	if (!job->has_start)
+		return;
+	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process) {
+		const struct stream *s = &t->stream[i];
+		if (word_of_net32(s->key.inner_src, s->key.byte_order) != job->inner_src || !gf128_equal(s->first, from))
+			continue;
+		p->has_start = true;
+		p->start_stream = i;
+		p->start_off = s->first_off;
+		p->start_back = job->start;
+		return;
+	}
+}
