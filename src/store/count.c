@@ -37,7 +37,7 @@ void srcset_done(struct srcset *s)
 void srcset_clear(struct srcset *s)
 {
 	memset(s->slots, 0, ((size_t)s->mask + 1) * sizeof *s->slots);
-	gs_map_clear(&s->v6);
+	gs_map_clear(&s->v6, SIZE_MAX / 2);
 	s->n = s->n_v4 = 0;
 }
 

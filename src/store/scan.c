@@ -207,7 +207,7 @@ static int sums_flush(struct scan *s)
 			g->sources = 0;
 		r = out_done(s);
 	}
-	gs_map_clear(&s->sums);
+	gs_map_clear(&s->sums, SIZE_MAX / 2);
 	return r;
 }
 
@@ -625,7 +625,7 @@ static int whom_prepare(struct scan *s, const struct block *b)
 			int f = sums_flush(s);
 			if (f < 0)
 				return f;
-			gs_map_clear(&s->shapes);
+			gs_map_clear(&s->shapes, SIZE_MAX / 2);
 			again = true;
 			i = UINT32_MAX;
 			continue;
