@@ -9,69 +9,30 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_FOLDERS 6
 
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int sig)
-{
-	(void)sig;
-	interrupted = 1;
-}
-
 struct run {
 	const struct options *o;
-	bool progress;          /* show it */
-	bool progress_shown;
+	struct progress progress;
 	int worst;              /* first gs_err of an input */
-	struct timespec start, last;
 };
-
-static double seconds_between(const struct timespec *a, const struct timespec *b)
-{
-	return (double)(b->tv_sec - a->tv_sec) + (double)(b->tv_nsec - a->tv_nsec) * 1e-9;
-}
-
-static void clear_progress(struct run *r)
-{
-	if (r->progress_shown)
-		fputs("\r\033[K", stderr);
-	r->progress_shown = false;
-}
 
 static bool on_progress(void *arg, uint64_t done, uint64_t total, const struct gs_tally *t)
 {
-	struct run *r = arg;
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (interrupted)
-		return false;
-	if (!r->progress || seconds_between(&r->last, &now) < 0.5)
-		return true;
-	r->last = now;
-	double s = seconds_between(&r->start, &now), share = total ? (double)done / (double)total : 0;
-	fprintf(stderr, "\r\033[K%5.1f %%  %.2f M packets  %.2f M/s", share * 100, (double)t->packets / 1e6, (double)t->packets / 1e6 / s);
-	if (share > 0.01 && share < 1)
-		fprintf(stderr, "  %.0f s left", s / share - s);
-	fflush(stderr);
-	r->progress_shown = true;
-	return true;
+	return progress_show(&((struct run *)arg)->progress, done, total, t);
 }
 
 static void on_trouble(void *arg, const struct gs_error *what)
 {
 	struct run *r = arg;
 
-	clear_progress(r);
+	progress_clear(&r->progress);
 	if (r->worst == 0)
 		r->worst = what->code;
 	say("%s", what->text);
@@ -186,7 +147,7 @@ static int feed(const struct options *o, struct run *run, const struct gs_inputs
 	struct gs_error err = { 0 };
 
 	int r = gs_pipeline_run(in, &po, &sink, t, &err);
-	clear_progress(run);
+	progress_clear(&run->progress);
 	if (r == GS_ERR_LIMIT && !*err.text) /* --limit is reached: the rest cannot change the answer */
 		return 0;
 	if (r == GS_ERR_INTERRUPTED) {
@@ -209,7 +170,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	struct gs_inputs *in = NULL;
 	struct gs_query *q = NULL;
 	struct gs_tally tally = { 0 };
-	struct run run = { .o = o, .progress = !o->quiet && isatty(STDERR_FILENO) };
+	struct run run = { .o = o };
 	struct gs_meta meta = { .question = kind == GS_EXPORT ? "export" : NULL };
 	char question[32];
 	uint64_t seed = 0, rows = 0;
@@ -225,10 +186,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	}
 	if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
 		seed = 0x47524520676f6573u;
-	clock_gettime(CLOCK_MONOTONIC, &run.start);
-	run.last = run.start;
-	signal(SIGINT, on_interrupt);
-	signal(SIGTERM, on_interrupt);
+	progress_start(&run.progress, o->quiet);
 
 	struct gs_render_options ro = render_options(o);
 	if ((r = gs_render_new(&ro, &render, &err)) < 0 || (r = open_enrich(o, &enrich, &err)) < 0 ||

@@ -17,6 +17,10 @@ static const struct verb verbs[] = {
 	  "  grescope export --window 0 --format jsonl capture.pcap\n"
 	  "  grescope export --format badpackets --redact-dst capture.pcap\n",
 	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_DATA, cmd_export },
+	{ "ingest", "[options] FILE...", "keep the sightings of files in the store; what is in it already is left out",
+	  "  grescope ingest captures/\n"
+	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n",
+	  OPT_INPUT | OPT_STORE, cmd_ingest },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 
