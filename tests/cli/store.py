@@ -119,6 +119,64 @@ check("below XDG_STATE_HOME", os.path.exists(db("state/grescope/store.db")))
 exits("GRESCOPE_STORE", 0, "ingest", cut, env={"GRESCOPE_STORE": db("env.db")})
 check("GRESCOPE_STORE names the file", os.path.exists(db("env.db")))
 
+# questions without files
+a = put("a.pcap", pcap([(T + 7 * i, frame((192, 0, 2, 1 + i % 50), (198, 51, 100, i % 3))) for i in range(3000)]))
+b = put("b.pcap", pcap([(T + 100000 + 600 * i, frame((203, 0, 113, 1 + i % 7))) for i in range(300)]))
+both = db("both.db")
+exits("two sensors", 0, "ingest", "--store", both, "--sensor", "north", a)
+exits("two sensors, the other", 0, "ingest", "--store", both, "--sensor", "south", b)
+for by in "total city network country source class day week hour prefix24 target tunnel".split():
+    for more in ([], ["--since", "2017-01-28T06:00Z", "--until", "2017-01-29T12:00Z"], ["--src", "192.0.2.0/28", "--dst", "198.51.100.1"], ["--limit", "3"]):
+        files = run("report", "--by", by, "--format", "csv", *more, a, b)
+        store = run("report", "--by", by, "--format", "csv", *more, "--store", both)
+        check(f"by {by} {more}: the store answers as the files do", store.returncode == 0 and store.stdout == files.stdout and len(rows(store)) > 0,
+              store.stdout[:500] + files.stdout[:500] + store.stderr)
+files = run("export", "--format", "csv", "--sensor", "south", b)
+store = run("export", "--format", "csv", "--store", both, "--sensor", "south")
+check("export of one sensor", store.stdout == files.stdout and len(rows(store)) > 100, store.stdout[:400] + files.stdout[:400] + store.stderr)
+p = run("report", "--by", "total", "--format", "csv", "--store", both, "--sensor", "north")
+check("report of one sensor", rows(p)[0]["packets"] == "3000", p.stdout)
+p = exits("limit of export", 0, "export", "--limit", "4", "--format", "csv", "--store", both)
+check("limit of export: rows", len(rows(p)) == 4, p.stdout)
+exits("no such sensor", 2, "report", "--store", both, "--sensor", "west", says="west")
+exits("another window", 2, "export", "--window", "0", "--store", both, says="60 s")
+exits("the same window", 0, "export", "--window", "60", "--store", both)
+exits("stored at window 0", 0, "ingest", "--store", db("zero.db"), "--window", "0", a)
+files = run("export", "--window", "0", "--format", "csv", a)
+store = run("export", "--window", "0", "--format", "csv", "--store", db("zero.db"))
+check("window 0 gives every packet back", store.stdout == files.stdout and len(rows(store)) == 3000, store.stdout[:300] + files.stdout[:300] + store.stderr)
+p = exits("missing store", 5, "report", "--store", db("missing.db"), says="missing.db")
+check("missing store: what to do", b"grescope ingest" in p.stderr and not os.path.exists(db("missing.db")), p.stderr)
+exits("file and store", 2, "report", "--store", both, a, says="not both")
+exits("nothing matched", 1, "report", "--fail-empty", "--since", "2030-01-01", "--store", both)
+p = run("report", "--by", "total", "-v", "--store", both)
+check("balance from the store", b"packets read 3300 = in sightings 3300" in p.stderr, p.stderr)
+
+# the raw data of the original post, and real captures
+raw = os.path.join(shared, "seed-data", "hinet-raw.csv")
+if os.path.exists(raw):
+    text = open(raw).read().splitlines(keepends=True)
+    half = len(text) // 2
+    for name, parts in (("twice", [text, text]), ("halves", [text[:half], text[:1] + text[half:]]),
+                        ("reversed", [text[:1] + text[half:], text[:half]]), ("growing", [text[:half], text])):
+        for i, part in enumerate(parts):
+            exits(f"hinet {name} {i}", 0, "ingest", "--store", db(name + ".db"), put(f"raw-{name}-{i}.csv", "".join(part).encode()))
+        p = run("report", "--by", "total", "--format", "csv", "--store", db(name + ".db"))
+        check(f"hinet {name}", (rows(p)[0]["packets"], rows(p)[0]["sources"]) == ("24", "18"), p.stdout)
+captures = os.path.join(shared, "captures")
+if os.path.isdir(captures):
+    p = run("ingest", "--store", db("captures.db"), captures)
+    said = [re.match(r"(.*): (\w+).*; packets (\d+), ", x).groups() for x in p.stdout.decode().splitlines()]
+
+    def total(*args):
+        row = rows(run("report", "--by", "total", "--format", "csv", *args))[0]
+        return int(row["packets"]), int(row["bytes"])
+    again = sum(total(path)[0] - int(n) for path, state, n in said if state != "new")  # some begin as others do: those packets are known
+    check("captures: every packet once", total("--store", db("captures.db"))[0] == total(captures)[0] - again, (total(captures), again))
+    new = [path for path, state, n in said if state == "new"]
+    run("ingest", "--store", db("new.db"), *new)
+    check("captures: packets and bytes as from the files", len(new) > 50 and total("--store", db("new.db")) == total(*new), (len(new), total(*new)))
+
 # rest
 
 shutil.rmtree(tmp)
