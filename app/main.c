@@ -22,6 +22,10 @@ static const struct verb verbs[] = {
 	  "  grescope ingest captures/\n"
 	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n",
 	  OPT_INPUT | OPT_STORE, cmd_ingest },
+	{ "store", "[options] info|prune|compact", "how the store is, making it smaller",
+	  "  grescope store info\n"
+	  "  grescope store prune --older-than 180d\n",
+	  OPT_STORE | OPT_PRUNE, cmd_store },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

@@ -177,7 +177,17 @@ if os.path.isdir(captures):
     run("ingest", "--store", db("new.db"), *new)
     check("captures: packets and bytes as from the files", len(new) > 50 and total("--store", db("new.db")) == total(*new), (len(new), total(*new)))
 
-# rest
+# keeping it
+p = exits("info", 0, "store", "info", "--store", both)
+check("info counts", b"packets 3300" in p.stdout and b"sensors" in p.stdout, p.stdout)
+exits("prune without a limit", 2, "store", "prune", "--store", both, says="--older-than")
+exits("no such action", 2, "store", "burn", "--store", both, says="prune")
+exits("info of no store", 5, "store", "info", "--store", db("missing.db"), says="missing.db")
+p = exits("prune", 0, "store", "prune", "--older-than", "30d", "--store", both)
+check("prune says what went", b"packets 3300" in p.stdout, p.stdout)
+p = run("report", "--by", "total", "--format", "csv", "--store", both)
+check("pruned rows stay in the sums", rows(p)[0]["packets"] == "3300" and rows(p)[0]["sources"] == "57", p.stdout)
+exits("compact", 0, "store", "compact", "--store", both)
 
 shutil.rmtree(tmp)
 print(f"{done} checks, {failed} failed")
