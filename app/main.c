@@ -34,7 +34,8 @@ static void usage(FILE *to)
 	fputs("grescope - a telescope for GRE (IP protocol 47)\n\n"
 	      "  grescope report capture.pcap              who sends it, by city\n"
 	      "  grescope report --by network *.pcap.gz    by network\n"
-	      "  grescope export --format csv capture.pcap the raw data\n\n"
+	      "  grescope export --format csv capture.pcap the raw data\n"
+	      "  grescope ingest captures/                 keep it; then report and export need no files\n\n"
 	      "usage: grescope VERB [options] [FILE...]      grescope VERB --help says more\n\n",
 	      to);
 	for (size_t i = 0; i < N_VERBS; i++)
