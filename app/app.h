@@ -10,6 +10,9 @@
 #include "grescope/grescope.h"
 #include "query/query.h"
 #include "render/render.h"
+#include "store/store.h"
+
+#include <time.h>
 
 enum exit_code {
 	EXIT_DONE = 0,
@@ -41,6 +44,10 @@ struct options {
 	const char *asn_db[MAX_VALUES], *city_db[MAX_VALUES];
 	size_t n_asn_db, n_city_db;
 	const char *sensor;
+	const char *store;       /* NULL: the default */
+	bool window_given;
+	struct gs_time older_than; /* GS_TIME_MIN: not given */
+	size_t max_bytes;          /* 0: not given */
 	const char *given[16];   /* filters as they were given, for the metadata */
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
@@ -61,6 +68,8 @@ enum option_group {
 	OPT_TABLE = 1u << 2,  /* how the answer looks */
 	OPT_BY = 1u << 3,
 	OPT_DATA = 1u << 4,   /* place and network databases */
+	OPT_STORE = 1u << 5,
+	OPT_PRUNE = 1u << 6,
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -75,6 +84,21 @@ int exit_code_of(int gs_err);
 /* Octets: "256M", "1G", "4096"; false where it is none. */
 bool parse_size(const char *text, size_t *ret);
 
+/* How far a reading is, on stderr where that is a terminal; stops it after SIGINT or SIGTERM. progress.c */
+struct progress {
+	bool on, shown;
+	struct timespec start, last;
+};
+void progress_start(struct progress *p, bool quiet); /* also catches the signals */
+bool progress_show(struct progress *p, uint64_t done, uint64_t total, const struct gs_tally *t);
+void progress_clear(struct progress *p);
+
+/* Opens the store that the options name. 0 or negative with a sentence. store.c */
+int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err);
+int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
+
+int cmd_ingest(const struct options *o);
+int cmd_store(const struct options *o);
 int cmd_report(const struct options *o);
 int cmd_export(const struct options *o);
 

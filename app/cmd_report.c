@@ -1,7 +1,7 @@
 /*
- * cmd_report.c - the verbs `report` and `export`: a question, straight from files
+ * cmd_report.c - the verbs `report` and `export`: a question, straight from files or from the store
  *
- * Inputs go through the pipeline into a query; its table goes through a renderer to stdout.
+ * Inputs go through the pipeline into a query, or the store scans its rows and sums into it; its table goes through a renderer to stdout.
  */
 #include "app.h"
 #include "pipeline/pipeline.h"
@@ -9,69 +9,30 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_FOLDERS 6
 
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int sig)
-{
-	(void)sig;
-	interrupted = 1;
-}
-
 struct run {
 	const struct options *o;
-	bool progress;          /* show it */
-	bool progress_shown;
+	struct progress progress;
 	int worst;              /* first gs_err of an input */
-	struct timespec start, last;
 };
-
-static double seconds_between(const struct timespec *a, const struct timespec *b)
-{
-	return (double)(b->tv_sec - a->tv_sec) + (double)(b->tv_nsec - a->tv_nsec) * 1e-9;
-}
-
-static void clear_progress(struct run *r)
-{
-	if (r->progress_shown)
-		fputs("\r\033[K", stderr);
-	r->progress_shown = false;
-}
 
 static bool on_progress(void *arg, uint64_t done, uint64_t total, const struct gs_tally *t)
 {
-	struct run *r = arg;
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (interrupted)
-		return false;
-	if (!r->progress || seconds_between(&r->last, &now) < 0.5)
-		return true;
-	r->last = now;
-	double s = seconds_between(&r->start, &now), share = total ? (double)done / (double)total : 0;
-	fprintf(stderr, "\r\033[K%5.1f %%  %.2f M packets  %.2f M/s", share * 100, (double)t->packets / 1e6, (double)t->packets / 1e6 / s);
-	if (share > 0.01 && share < 1)
-		fprintf(stderr, "  %.0f s left", s / share - s);
-	fflush(stderr);
-	r->progress_shown = true;
-	return true;
+	return progress_show(&((struct run *)arg)->progress, done, total, t);
 }
 
 static void on_trouble(void *arg, const struct gs_error *what)
 {
 	struct run *r = arg;
 
-	clear_progress(r);
+	progress_clear(&r->progress);
 	if (r->worst == 0)
 		r->worst = what->code;
 	say("%s", what->text);
@@ -186,7 +147,7 @@ static int feed(const struct options *o, struct run *run, const struct gs_inputs
 	struct gs_error err = { 0 };
 
 	int r = gs_pipeline_run(in, &po, &sink, t, &err);
-	clear_progress(run);
+	progress_clear(&run->progress);
 	if (r == GS_ERR_LIMIT && !*err.text) /* --limit is reached: the rest cannot change the answer */
 		return 0;
 	if (r == GS_ERR_INTERRUPTED) {
@@ -201,6 +162,60 @@ static int feed(const struct options *o, struct run *run, const struct gs_inputs
 	return 0;
 }
 
+/* ---- the same question from the store ---- */
+
+/* Sensors: their names for the answer, and the one asked for. */
+static int store_sensors(struct gs_store *st, const struct options *o, struct gs_question *q, struct gs_meta *meta, struct gs_error *err)
+{
+	int r = gs_store_sensors(st, &q->sensor_names, &q->n_sensor_names, err);
+
+	if (r == 0 && o->sensor) {
+		r = gs_store_sensor(st, o->sensor, strlen(o->sensor), &q->filter.sensors[0], err);
+		q->filter.n_sensors = 1;
+		if (r == GS_ERR_NOENT)
+			r = GS_ERR_USAGE;
+		if (r == 0) /* looking up may have moved the names */
+			r = gs_store_sensors(st, &q->sensor_names, &q->n_sensor_names, err);
+		meta->sensors = &o->sensor;
+		meta->n_sensors = 1;
+	}
+	return r;
+}
+
+/* --window is what rows were made with: from the store it can be asked for, but not changed. */
+static int store_window(struct gs_store *st, const struct options *o, const struct gs_filter *f, struct gs_error *err)
+{
+	int64_t least, most;
+	bool any;
+
+	if (!o->window_given)
+		return 0;
+	int r = gs_store_windows(st, f, &least, &most, &any, err);
+	if (r < 0 || !any || (least == o->window_s && most == o->window_s))
+		return r;
+	char stored[64];
+	snprintf(stored, sizeof stored, least == most ? "%" PRId64 : "%" PRId64 " to %" PRId64, least, most);
+	return gs_fail(err, GS_ERR_USAGE, "the store holds sightings of windows of %s s: they cannot be shown with --window %" PRId64
+	               "; give the files themselves, or ingest them with that window into a store of their own", stored, o->window_s);
+}
+
+/* Answers the query from the store. notes: room for sentences that the answer's metadata points to. */
+static int feed_from_store(struct gs_store *st, const struct options *o, const struct gs_filter *f, struct gs_query *q, struct gs_scan_result *scan,
+                           struct gs_meta *meta, struct gs_tally *t, struct gs_error *err)
+{
+	struct gs_scan_options so = { .memory_bytes = o->memory_bytes / 8 * 5 };
+	struct gs_sighting_sink sink = gs_query_sink(q);
+	int r = gs_store_scan(st, f, gs_query_needs(q), &so, &sink, scan, err);
+
+	if (r == GS_ERR_LIMIT && !*err->text) /* --limit is reached */
+		r = 0;
+	if (r == 0)
+		r = gs_store_tally(st, f, t, err);
+	for (unsigned i = 0; r == 0 && i < scan->n_notes && meta->n_notes < 16; i++)
+		meta->notes[meta->n_notes++] = scan->notes[i];
+	return r;
+}
+
 static int ask(const struct options *o, enum gs_question_kind kind)
 {
 	struct gs_error err = { 0 };
@@ -208,8 +223,10 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	struct gs_render *render = NULL;
 	struct gs_inputs *in = NULL;
 	struct gs_query *q = NULL;
+	struct gs_store *store = NULL;
+	struct gs_scan_result scan = { 0 };
 	struct gs_tally tally = { 0 };
-	struct run run = { .o = o, .progress = !o->quiet && isatty(STDERR_FILENO) };
+	struct run run = { .o = o };
 	struct gs_meta meta = { .question = kind == GS_EXPORT ? "export" : NULL };
 	char question[32];
 	uint64_t seed = 0, rows = 0;
@@ -219,22 +236,25 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 		say("--format badpackets is the shape of raw data: it goes with export (grescope export --help)");
 		return EXIT_USAGE;
 	}
-	if (o->n_files == 0) {
-		say("%s wants files to read, - for stdin (grescope %s --help)", o->verb, o->verb);
+	if (o->n_files && o->store) {
+		say("%s answers from files or from the store: give FILE or --store, not both", o->verb);
+		return EXIT_USAGE;
+	}
+	if (!o->n_files && o->include_udp) {
+		say("--include-udp goes with files; what is in the store was chosen when it was ingested");
 		return EXIT_USAGE;
 	}
 	if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
 		seed = 0x47524520676f6573u;
-	clock_gettime(CLOCK_MONOTONIC, &run.start);
-	run.last = run.start;
-	signal(SIGINT, on_interrupt);
-	signal(SIGTERM, on_interrupt);
+	progress_start(&run.progress, o->quiet);
 
 	struct gs_render_options ro = render_options(o);
 	if ((r = gs_render_new(&ro, &render, &err)) < 0 || (r = open_enrich(o, &enrich, &err)) < 0 ||
-	    (r = gs_inputs_new(o->files, o->n_files, &in, &err)) < 0)
+	    (o->n_files && (r = gs_inputs_new(o->files, o->n_files, &in, &err)) < 0))
 		goto fail;
-	if (gs_inputs_count(in) == 0) {
+	if (!o->n_files && (r = store_open(o, GS_STORE_READ, &store, &err)) < 0)
+		goto fail_store;
+	if (in && gs_inputs_count(in) == 0) {
 		say("%s: no file in it that grescope reads", o->files[0]);
 		code = EXIT_DAMAGED;
 		goto out;
@@ -246,6 +266,11 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	struct gs_question question_asked = { .kind = kind, .by = o->by, .filter = o->filter, .sort = o->sort, .limit = o->limit,
 					      .redact_dst = o->redact_dst, .sensor_names = sensors, .n_sensor_names = 1,
 					      .memory_bytes = o->memory_bytes / 8 * 3, .hash_seed = seed, .head = &meta };
+	meta.sensors = sensors;
+	meta.n_sensors = o->sensor != NULL;
+	if (store && ((r = store_sensors(store, o, &question_asked, &meta, &err)) < 0 ||
+	              (r = store_window(store, o, &question_asked.filter, &err)) < 0))
+		goto fail_store;
 	if ((r = gs_query_new(&question_asked, enrich, &writer, &q, &err)) < 0)
 		goto fail;
 	if (kind == GS_REPORT) {
@@ -254,11 +279,11 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	}
 	memcpy(meta.filters, o->given, sizeof meta.filters);
 	meta.n_filters = o->n_given;
-	meta.sensors = sensors;
-	meta.n_sensors = o->sensor != NULL;
 	meta.n_databases = gs_enrich_databases(enrich, meta.databases);
 
-	code = feed(o, &run, in, q, seed, &tally);
+	if (store && (r = feed_from_store(store, o, &question_asked.filter, q, &scan, &meta, &tally, &err)) < 0)
+		goto fail_store;
+	code = store ? EXIT_DONE : feed(o, &run, in, q, seed, &tally);
 	if (code != EXIT_DONE)
 		goto out;
 	meta.tally = tally;
@@ -275,12 +300,17 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	if (code == EXIT_DONE && o->fail_empty && rows == 0)
 		code = EXIT_EMPTY;
 	goto out;
+fail_store:
+	say("%s", err.text);
+	code = r == GS_ERR_IO ? exit_code_of(r) : store_exit_code(r); /* GS_ERR_IO: stdout */
+	goto out;
 fail:
 	say("%s", err.text);
 	code = exit_code_of(r);
 out:
 	gs_query_free(q);
 	gs_inputs_free(in);
+	gs_store_close(store);
 	gs_enrich_close(enrich);
 	gs_render_free(render);
 	return code;

@@ -7,16 +7,25 @@
 #include <stdio.h>
 
 static const struct verb verbs[] = {
-	{ "report", "[options] FILE...", "summary tables: who sent GRE, from which network and place, how much, since when",
+	{ "report", "[options] [FILE...]", "summary tables: who sent GRE, from which network and place, how much, since when",
 	  "  grescope report capture.pcap                      by city\n"
 	  "  grescope report --by network --since 30d *.pcapng.gz\n"
-	  "  grescope report --by source --asn 3462 --format csv captures/\n",
-	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_BY | OPT_DATA, cmd_report },
-	{ "export", "[options] FILE...", "the raw data: one row per sighting, or per packet with --window 0",
+	  "  grescope report --by source --asn 3462 --format csv captures/\n"
+	  "  grescope report --by network --since 30d          from the store (grescope ingest)\n",
+	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_BY | OPT_DATA | OPT_STORE, cmd_report },
+	{ "export", "[options] [FILE...]", "the raw data: one row per sighting, or per packet with --window 0",
 	  "  grescope export --format csv capture.pcap > sightings.csv\n"
 	  "  grescope export --window 0 --format jsonl capture.pcap\n"
 	  "  grescope export --format badpackets --redact-dst capture.pcap\n",
-	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_DATA, cmd_export },
+	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_DATA | OPT_STORE, cmd_export },
+	{ "ingest", "[options] FILE...", "keep the sightings of files in the store; what is in it already is left out",
+	  "  grescope ingest captures/\n"
+	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n",
+	  OPT_INPUT | OPT_STORE, cmd_ingest },
+	{ "store", "[options] info|prune|compact", "how the store is, making it smaller",
+	  "  grescope store info\n"
+	  "  grescope store prune --older-than 180d\n",
+	  OPT_STORE | OPT_PRUNE, cmd_store },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 
@@ -25,7 +34,8 @@ static void usage(FILE *to)
 	fputs("grescope - a telescope for GRE (IP protocol 47)\n\n"
 	      "  grescope report capture.pcap              who sends it, by city\n"
 	      "  grescope report --by network *.pcap.gz    by network\n"
-	      "  grescope export --format csv capture.pcap the raw data\n\n"
+	      "  grescope export --format csv capture.pcap the raw data\n"
+	      "  grescope ingest captures/                 keep it; then report and export need no files\n\n"
 	      "usage: grescope VERB [options] [FILE...]      grescope VERB --help says more\n\n",
 	      to);
 	for (size_t i = 0; i < N_VERBS; i++)

@@ -14,6 +14,7 @@
 enum option_id {
 	ID_BY = 256, ID_SINCE, ID_UNTIL, ID_SENSOR, ID_ASN, ID_COUNTRY, ID_CLASS, ID_SRC, ID_DST, ID_SORT, ID_LIMIT, ID_FORMAT, ID_NO_HEADER,
 	ID_UTC, ID_REDACT, ID_ASN_DB, ID_CITY_DB, ID_COLOR, ID_WINDOW, ID_MEMORY, ID_INCLUDE_UDP, ID_FAIL_EMPTY,
+	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE,
 };
 
 static const struct option_row {
@@ -41,7 +42,10 @@ static const struct option_row {
 	{ ID_WINDOW, "window", "SECONDS", OPT_INPUT, "a sighting sums up a window of SECONDS (default 60); 0: every packet is one" },
 	{ ID_MEMORY, "memory", "SIZE", OPT_INPUT, "cap on memory for sightings (default 256M); past it new sources are folded, and counted" },
 	{ ID_INCLUDE_UDP, "include-udp", NULL, OPT_INPUT, "also GRE in UDP (ports 4754, 4755, in Geneve, VXLAN, GUE)" },
-	{ ID_SENSOR, "sensor", "NAME", OPT_INPUT, "name of the vantage point, for the sensor column" },
+	{ ID_STORE, "store", "PATH", OPT_STORE, "the store (default $GRESCOPE_STORE, else ~/.local/state/grescope/store.db)" },
+	{ ID_OLDER_THAN, "older-than", "SPAN", OPT_PRUNE, "rows older than SPAN go, such as 30d, 26w; hourly sums of them stay" },
+	{ ID_MAX_SIZE, "max-size", "SIZE", OPT_PRUNE, "oldest rows go until the store is at most SIZE, such as 500M" },
+	{ ID_SENSOR, "sensor", "NAME", OPT_INPUT, "name of the vantage point, for the sensor column; of the store: only what it saw" },
 	{ ID_ASN_DB, "asn-db", "FILE", OPT_DATA, "network database (.mmdb, CSV ranges, pfx2as); may be given for v4 and v6" },
 	{ ID_CITY_DB, "city-db", "FILE", OPT_DATA, "place database (.mmdb); may be given for v4 and v6" },
 	{ 'v', "verbose", NULL, 0, "the balance of packets, and why some were lost" },
@@ -284,6 +288,7 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		if (!parse_u64(value, 366 * 86400, &n))
 			return usage_error(verb, "--window %s: expected seconds, at most a year", value);
 		o->window_s = (int64_t)n;
+		o->window_given = true;
 		return 0;
 	case ID_MEMORY:
 		if (!parse_size(value, &o->memory_bytes) || o->memory_bytes < 4u << 20)
@@ -291,6 +296,17 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		return 0;
 	case ID_INCLUDE_UDP:
 		o->include_udp = true;
+		return 0;
+	case ID_STORE:
+		o->store = value;
+		return 0;
+	case ID_OLDER_THAN:
+		if (!parse_when(value, &o->older_than))
+			return usage_error(verb, "--older-than %s: expected a span such as 30d, or a date", value);
+		return 0;
+	case ID_MAX_SIZE:
+		if (!parse_size(value, &o->max_bytes) || !o->max_bytes)
+			return usage_error(verb, "--max-size %s: expected a size such as 500M or 2G", value);
 		return 0;
 	case ID_SENSOR:
 		o->sensor = value;
@@ -320,7 +336,7 @@ int options_parse(int argc, char **argv, const struct verb *verb, struct options
 	size_t n = 0;
 	int id, index;
 
-	*ret = (struct options){ .verb = verb->name, .by = GS_BY_CITY, .filter = GS_FILTER_ALL, .color = -1, .window_s = 60,
+	*ret = (struct options){ .verb = verb->name, .by = GS_BY_CITY, .filter = GS_FILTER_ALL, .color = -1, .window_s = 60, .older_than = GS_TIME_MIN,
 				 .memory_bytes = 256u << 20 };
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (!rows[i].group || rows[i].group & verb->options)

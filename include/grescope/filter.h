@@ -39,6 +39,9 @@ enum gs_need {
 	GS_NEED_SENSOR = 1u << 5,
 	GS_NEED_BOT = 1u << 6,
 	GS_NEED_ALL = 1u << 7, /* every single sighting as it was made */
+	GS_NEED_WEEK = 1u << 8,   /* ISO week, UTC: the sum's `first` lies in the right week */
+	GS_NEED_SHAPE = 1u << 9,  /* GRE protocol type and key (version 1: call id); of gre_flags only version and key bit */
+	GS_NEED_COUNTS = 1u << 10, /* beside WEEK, DAY, HOUR or DST, and without SRC: sources only as counts, see GS_SIGHTING_COUNTED */
 };
 
 #endif

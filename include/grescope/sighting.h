@@ -32,6 +32,8 @@ enum gs_fidelity {
 enum gs_sighting_flag {
 	GS_SIGHTING_FOLDED = 1u << 0,       /* stands for `sources` sources that no longer fitted in memory; src empty */
 	GS_SIGHTING_DST_FOLDED = 1u << 1,   /* as above, and for many destinations too; dst empty */
+	GS_SIGHTING_COUNTED = 1u << 2,      /* a sum over sources, src empty: `sources` added up over the sums of one hour, day, week or destination
+	                                     * (whichever was needed; all classes together) is exactly how many there were. May be 0 */
 };
 
 /* Identifies the bot process behind a sighting. Kind 0: none. */

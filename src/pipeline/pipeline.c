@@ -7,6 +7,7 @@
  * Everything moves in batches of GS_SOURCE_BATCH: the frames of a batch lie in the source's buffer until the next read, the packets and verdicts
  * in arrays here, so that the sighting table can prefetch the slots of a whole batch before it touches the first. Nothing is allocated per
  * packet. Frames that are no GRE, most of them in most captures, leave after decoding and are only counted.
+ * A gate (the store's, see pipeline.h) stands between source and decode and says which frames are news; without one all are.
  */
 #include "pipeline/pipeline.h"
 
@@ -23,7 +24,12 @@ struct corridor {
 	const struct gs_inputs *inputs;
 	struct gs_sighting_sink sink;
 	struct gs_observe *observe;
-	struct gs_tally *tally;
+	struct gs_tally *tally; /* the caller's, or with a gate `run` */
+	struct gs_tally run;    /* of this input */
+	struct gs_tally observed; /* what the sighting table had counted before this input */
+	struct gs_tally total;  /* of the inputs that passed the gate */
+	bool refused;           /* the gate or the sink failed: the input cannot be ended, only dropped */
+	enum gs_input_step step;  /* the gate's last word on this input */
 	uint64_t bytes_before; /* octets of the inputs that are done */
 	unsigned batches;
 	struct gs_frame frames[GS_SOURCE_BATCH];
@@ -66,11 +72,11 @@ static bool count_packet(struct corridor *c, const struct gs_packet *p)
 	return true;
 }
 
-static int corridor_frames(struct corridor *c, size_t n, struct gs_error *err)
+static int corridor_frames(struct corridor *c, size_t from, size_t n, struct gs_error *err)
 {
 	size_t n_gre = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = from; i < from + n; i++) {
 		struct gs_packet *p = &c->packets[n_gre]; /* a slot is used again until something stays in it */
 		gs_decode(&c->frames[i], p);
 		c->tally->bytes += c->frames[i].caplen;
@@ -90,83 +96,214 @@ static int corridor_progress(struct corridor *c, struct gs_source *s, struct gs_
 	if (!c->o->progress || ++c->batches % PROGRESS_BATCHES != 0)
 		return 0;
 	gs_source_info(s, &info);
-	if (c->o->progress(c->o->arg, c->bytes_before + info.position, gs_inputs_bytes(c->inputs), c->tally))
+	struct gs_tally t = c->total;
+	gs_tally_add(&t, c->tally);
+	if (c->o->progress(c->o->arg, c->bytes_before + info.position, gs_inputs_bytes(c->inputs), &t))
 		return 0;
 	return gs_fail(err, GS_ERR_INTERRUPTED, "interrupted while reading %s", info.path);
 }
 
+static int corridor_records(struct corridor *c, struct gs_sighting *s, size_t n, struct gs_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!s[i].class_ && !s[i].confidence && !s[i].evidence)
+			gs_classify_record(&s[i]); /* an export that is read back brings its verdict along */
+		s[i].sensor = c->o->sensor;
+	}
+	c->tally->sightings += n;
+	return n ? c->sink.take(c->sink.arg, s, n, err) : 0;
+}
+
+/* The balance of this input so far: the sighting table counts over all inputs. */
+static struct gs_tally run_so_far(const struct corridor *c)
+{
+	struct gs_tally t = c->run, now = { 0 };
+
+	gs_observe_tally(c->observe, &now);
+	t.folded_packets += now.folded_packets - c->observed.folded_packets;
+	t.late_packets += now.late_packets - c->observed.late_packets;
+	t.sightings += now.sightings - c->observed.sightings;
+	return t;
+}
+
+static int corridor_checkpoint(struct corridor *c, struct gs_error *err)
+{
+	int r = gs_observe_flush(c->observe, err);
+	struct gs_tally t = run_so_far(c);
+
+	return r < 0 ? r : c->o->gate->checkpoint(c->o->gate->arg, &t, err);
+}
+
+/*
+ * n frames or records past the gate, as far as they are news (n = 0: the input is over). rows: the balance of the records, which a source counts
+ * while it reads; it counts only where some of them are news. *ret_again: read the input again from its start.
+ */
+static int corridor_gated(struct corridor *c, enum gs_door door, size_t n, const struct gs_tally *rows, bool *ret_again, struct gs_error *err)
+{
+	const struct gs_gate *g = c->o->gate;
+	size_t at = 0, m = 0, taken = n == 0 && c->step != GS_INPUT_SKIP;
+	int r = 0;
+
+	do {
+		if (door == GS_DOOR_FRAMES)
+			r = g->frames(g->arg, c->frames + at, n - at, &m, &c->step, err);
+		else
+			r = g->records(g->arg, c->sightings + at, n - at, &m, &c->step, err);
+		if (r < 0)
+			return r;
+		if (c->step == GS_INPUT_AGAIN) {
+			*ret_again = true;
+			return 0;
+		}
+		if (n && c->step != GS_INPUT_SKIP) {
+			r = door == GS_DOOR_FRAMES ? corridor_frames(c, at, m, err) : corridor_records(c, c->sightings + at, m, err);
+			c->tally->records += door == GS_DOOR_FRAMES ? 0 : m;
+			taken += m;
+			if (r == 0 && c->step == GS_INPUT_CHECKPOINT)
+				r = corridor_checkpoint(c, err);
+		}
+		at += m;
+	} while (r == 0 && at < n);
+	if (taken) {
+		c->tally->records_bad += rows->records_bad;
+		c->tally->records_other += rows->records_other;
+	}
+	return r;
+}
+
 /* One batch through either door: 1 if there may be more, 0 at the end, negative on trouble (with what could be read passed on first). */
-static int corridor_batch(struct corridor *c, struct gs_source *s, enum gs_door door, struct gs_error *err, bool *ret_fatal)
+static int corridor_batch(struct corridor *c, struct gs_source *s, enum gs_door door, struct gs_error *err, bool *ret_fatal, bool *ret_again)
 {
 	struct gs_error sink_err = { 0 };
+	struct gs_tally rows = { 0 };
 	size_t n = 0;
-	int r, r2;
+	int r, r2 = 0;
 
-	*ret_fatal = false;
-	if (door == GS_DOOR_FRAMES) {
+	if (door == GS_DOOR_FRAMES)
 		r = gs_source_frames(s, c->frames, GS_SOURCE_BATCH, &n, err);
-		r2 = n ? corridor_frames(c, n, &sink_err) : 0;
-	} else {
-		r = gs_source_sightings(s, c->sightings, GS_SOURCE_BATCH, &n, c->tally, err);
-		for (size_t i = 0; i < n; i++) {
-			if (!c->sightings[i].class_ && !c->sightings[i].confidence && !c->sightings[i].evidence)
-				gs_classify_record(&c->sightings[i]); /* an export that is read back brings its verdict along */
-			c->sightings[i].sensor = c->o->sensor;
-		}
-		c->tally->sightings += n;
-		r2 = n ? c->sink.take(c->sink.arg, c->sightings, n, &sink_err) : 0;
-	}
+	else
+		r = gs_source_sightings(s, c->sightings, GS_SOURCE_BATCH, &n, c->o->gate ? &rows : c->tally, err);
+	if (c->o->gate && n)
+		r2 = corridor_gated(c, door, n, &rows, ret_again, &sink_err);
+	else if (n)
+		r2 = door == GS_DOOR_FRAMES ? corridor_frames(c, 0, n, &sink_err) : corridor_records(c, c->sightings, n, &sink_err);
+	if (c->o->gate && r2 == 0 && !*ret_again && (r < 0 || n == 0)) /* the end, whether it was meant to be one or not */
+		r2 = corridor_gated(c, door, 0, &rows, ret_again, &sink_err);
 	if (r2 < 0) { /* the sink's trouble outweighs the input's */
-		*ret_fatal = true;
+		c->refused = true;
+		*ret_fatal = !c->o->gate || (r2 != GS_ERR_USAGE && r2 != GS_ERR_IO);
 		*err = sink_err;
 		return r2;
 	}
 	return r < 0 ? r : n > 0;
 }
 
-/* Reads one input to its end. Trouble with the input is told and remembered in *worst; only the sink's trouble ends the run. */
-static int corridor_input(struct corridor *c, const char *path, int *worst, struct gs_error *err)
+/* From the first frame to the last, or to trouble. */
+static int corridor_read(struct corridor *c, struct gs_source *s, struct gs_error *trouble, bool *ret_fatal, bool *ret_again)
 {
-	struct gs_error trouble = { 0 };
 	struct gs_source_info info;
-	struct gs_source *s = NULL;
-	bool fatal = false;
+	int r;
 
-	int r = gs_source_open(path, &s, &trouble);
-	if (r == 0) {
-		gs_source_info(s, &info);
-		do {
-			r = corridor_batch(c, s, info.door, &trouble, &fatal);
-			if (r <= 0)
-				break;
-			r = corridor_progress(c, s, &trouble);
-		} while (r == 0);
-		c->tally->clock_saturated += gs_source_clock_saturated(s);
-	}
-	if (r < 0 && (fatal || r == GS_ERR_INTERRUPTED || r == GS_ERR_NOMEM)) {
-		if (err)
-			*err = trouble;
-		gs_source_close(s);
+	gs_source_info(s, &info);
+	do {
+		r = corridor_batch(c, s, info.door, trouble, ret_fatal, ret_again);
+		if (*ret_again)
+			return 0;
+		if (r <= 0)
+			break;
+		r = corridor_progress(c, s, trouble);
+	} while (r == 0);
+	return r;
+}
+
+static void corridor_reset(struct corridor *c)
+{
+	c->run = (struct gs_tally){ 0 };
+	c->observed = (struct gs_tally){ 0 };
+	c->step = GS_INPUT_TAKE;
+	c->refused = false;
+	gs_observe_tally(c->observe, &c->observed);
+}
+
+/* What came with the last windows still has to pass; then the gate keeps the input. */
+static int corridor_end(struct corridor *c, const struct gs_error *trouble, struct gs_error *err)
+{
+	const struct gs_gate *g = c->o->gate;
+	int r = gs_observe_flush(c->observe, err);
+	if (r < 0) {
+		g->drop(g->arg);
 		return r;
 	}
-	if (r < 0) {
-		if (*worst == 0)
-			*worst = r;
-		if (c->o->trouble)
-			c->o->trouble(c->o->arg, &trouble);
-	} else if (s && *gs_source_first_bad(s)) {
-		if (*worst == 0)
-			*worst = GS_ERR_DAMAGED;
-		gs_fail(&trouble, GS_ERR_DAMAGED, "%s: %s (first of the rows that could not be read)", path, gs_source_first_bad(s));
-		if (c->o->trouble)
-			c->o->trouble(c->o->arg, &trouble);
+	struct gs_tally t = run_so_far(c);
+	r = g->end(g->arg, &t, trouble, err);
+	if (r == 0)
+		gs_tally_add(&c->total, &t);
+	return r;
+}
+
+static bool ends_run(int r, bool fatal)
+{
+	return fatal || r == GS_ERR_INTERRUPTED || r == GS_ERR_NOMEM;
+}
+
+static void tell(struct corridor *c, int *worst, const struct gs_error *what)
+{
+	if (*worst == 0)
+		*worst = what->code;
+	if (c->o->trouble)
+		c->o->trouble(c->o->arg, what);
+}
+
+/* Reads one input to its end. Trouble with the input is told and remembered in *worst; only the sink's and the gate's trouble ends the run. */
+static int corridor_input(struct corridor *c, const char *path, int *worst, struct gs_error *err)
+{
+	const struct gs_gate *g = c->o->gate;
+	struct gs_error trouble = { 0 }, bad = { 0 };
+	struct gs_source_info info = { 0 };
+	struct gs_source *s = NULL;
+	bool begun = false, fatal = false, again = false;
+	int r = gs_source_open(path, &s, &trouble);
+
+	if (g && r == 0) {
+		corridor_reset(c);
+		r = g->begin(g->arg, path, &trouble);
+		begun = r > 0;
+		fatal = r < 0;
+	}
+	if (r >= 0 && (!g || begun)) {
+		r = corridor_read(c, s, &trouble, &fatal, &again);
+		if (r >= 0 && again) {
+			gs_source_close(s);
+			corridor_reset(c);
+			again = false;
+			r = gs_source_open(path, &s, &trouble);
+			if (r == 0)
+				r = corridor_read(c, s, &trouble, &fatal, &again);
+		}
 	}
 	if (s) {
+		c->tally->clock_saturated += gs_source_clock_saturated(s);
 		gs_source_info(s, &info);
 		c->bytes_before += info.size ? info.size : info.position;
+		if (r >= 0 && *gs_source_first_bad(s))
+			gs_fail(&bad, GS_ERR_DAMAGED, "%s: %s (first of the rows that could not be read)", path, gs_source_first_bad(s));
 	}
 	gs_source_close(s);
-	return 0;
+	if (r >= 0 && *bad.text)
+		trouble = bad;
+	const bool troubled = r < 0 || *bad.text;
+	if (troubled && !ends_run(r, fatal))
+		tell(c, worst, &trouble);
+	if (begun && (ends_run(r, fatal) || c->refused)) {
+		g->drop(g->arg);
+		begun = false;
+	}
+	if (r < 0 && ends_run(r, fatal)) {
+		if (err)
+			*err = trouble;
+		return r;
+	}
+	return begun ? corridor_end(c, troubled ? &trouble : NULL, err) : 0;
 }
 
 int gs_pipeline_run(const struct gs_inputs *in, const struct gs_pipeline_options *o, const struct gs_sighting_sink *sink,
@@ -183,13 +320,15 @@ int gs_pipeline_run(const struct gs_inputs *in, const struct gs_pipeline_options
 	c->o = o;
 	c->inputs = in;
 	c->sink = *sink;
-	c->tally = tally;
+	c->tally = o->gate ? &c->run : tally;
 	r = gs_observe_new(&oo, sink, &c->observe, err);
 	for (size_t i = 0; r == 0 && i < gs_inputs_count(in); i++)
 		r = corridor_input(c, gs_inputs_path(in, i), &worst, err);
 	if (r == 0)
 		r = gs_observe_flush(c->observe, err);
-	if (c->observe)
+	if (o->gate)
+		gs_tally_add(tally, &c->total);
+	else if (c->observe)
 		gs_observe_tally(c->observe, tally);
 	gs_observe_free(c->observe);
 	free(c);

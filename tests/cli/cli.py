@@ -78,7 +78,7 @@ exits("wrong prefix", 2, "report", "--src", "1.2.3.4/40", good, says="1.2.3.4/40
 exits("wrong class", 2, "report", "--class", "floods", good)
 exits("wrong format", 2, "report", "--format", "xml", good)
 exits("wrong column", 2, "report", "--sort", "colour", good, says="packets")
-exits("no files", 2, "report", says="files")
+exits("no files and no store", 5, "report", says="there is no store")
 exits("help", 0, "--help")
 exits("help of a verb", 0, "report", "--help")
 exits("version", 0, "--version")

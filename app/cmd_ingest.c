@@ -1,0 +1,196 @@
+/*
+ * cmd_ingest.c - the verb `ingest`: files into the store
+ *
+ * The store is a gate in the corridor: it knows each input by its content and lets through what it does not hold yet.
+ */
+#include "app.h"
+#include "pipeline/pipeline.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+struct ingest {
+	const struct options *o;
+	struct gs_store *store;
+	struct gs_input *in; /* the one that is read; NULL between two */
+	const char *path;    /* its */
+	uint16_t sensor;
+	struct progress progress;
+	int worst;           /* first gs_err of an input */
+};
+
+/* One line: what was added, and how the input stands to what was there. */
+static void print_input(struct ingest *g, const char *path, const struct gs_input_info *in)
+{
+	static const char *const states[] = {
+		[GS_INPUT_NEW] = "new", [GS_INPUT_KNOWN] = "known, nothing added", [GS_INPUT_RESUMED] = "resumed", [GS_INPUT_GROWN] = "grown",
+		[GS_INPUT_SHORTER] = "the beginning of a known input, nothing added",
+	};
+	const struct gs_tally *t = &in->added;
+
+	if (g->o->quiet)
+		return;
+	progress_clear(&g->progress);
+	printf("%s: %s; packets %" PRIu64 ", sightings %" PRIu64 ", not GRE %" PRIu64, path, states[in->state], t->packets, t->sightings, t->not_gre);
+	if (t->fragments)
+		printf(", fragments %" PRIu64, t->fragments);
+	if (t->gre_udp_hidden)
+		printf(", GRE in UDP not kept %" PRIu64, t->gre_udp_hidden);
+	if (t->records + t->records_bad + t->records_other)
+		printf(", rows %" PRIu64 ", not understood %" PRIu64 ", of other protocols %" PRIu64, t->records, t->records_bad, t->records_other);
+	for (unsigned i = 0; i < GS_LOST_COUNT; i++)
+		if (t->lost[i])
+			printf(", lost (%s) %" PRIu64, gs_lost_text(i), t->lost[i]);
+	if (in->unsure)
+		printf("; its last %" PRIu64 " packets could not be compared", in->unsure);
+	if (*in->like)
+		printf("; begins like %s and goes on otherwise", in->like);
+	printf("\n");
+	if (g->o->verbose && in->state != GS_INPUT_NEW && in->id)
+		printf("  in the store of it: packets %" PRIu64 ", sightings %" PRIu64 "\n", in->tally.packets, in->tally.sightings);
+	if (!gs_tally_balanced(t))
+		say("internal error: the balance of %s does not hold", path);
+}
+
+static int gate_begin(void *arg, const char *path, struct gs_error *err)
+{
+	struct ingest *g = arg;
+	struct gs_input_spec spec = { .path = path, .sensor = g->sensor, .window_s = g->o->window_s, .options = g->o->include_udp };
+	struct gs_input_info known = { 0 };
+	struct stat st;
+
+	g->path = path;
+	if (strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+		spec.device = st.st_dev;
+		spec.inode = st.st_ino;
+		spec.size = (uint64_t)st.st_size;
+		spec.mtime_ns = (int64_t)st.st_mtim.tv_sec * GS_NS_PER_S + st.st_mtim.tv_nsec;
+		if (gs_input_unchanged(g->store, &spec, &known) && !*known.trouble) { /* one that was damaged is read again, to say so again */
+			print_input(g, path, &known);
+			return 0;
+		}
+	}
+	int r = gs_input_begin(g->store, &spec, &g->in, err);
+	return r < 0 ? r : 1;
+}
+
+static int gate_frames(void *arg, const struct gs_frame *f, size_t n, size_t *ret_m, enum gs_input_step *ret_step, struct gs_error *err)
+{
+	return gs_input_frames(((struct ingest *)arg)->in, f, n, ret_m, ret_step, err);
+}
+
+static int gate_records(void *arg, const struct gs_sighting *s, size_t n, size_t *ret_m, enum gs_input_step *ret_step, struct gs_error *err)
+{
+	return gs_input_records(((struct ingest *)arg)->in, s, n, ret_m, ret_step, err);
+}
+
+static int gate_checkpoint(void *arg, const struct gs_tally *run, struct gs_error *err)
+{
+	return gs_input_checkpoint(((struct ingest *)arg)->in, run, err);
+}
+
+static int gate_end(void *arg, const struct gs_tally *run, const struct gs_error *trouble, struct gs_error *err)
+{
+	struct ingest *g = arg;
+	struct gs_input_info info;
+	struct gs_input *in = g->in;
+
+	g->in = NULL;
+	int r = gs_input_end(in, run, trouble, &info, err);
+	if (r < 0)
+		return r;
+	print_input(g, g->path, &info);
+	return 0;
+}
+
+static void gate_drop(void *arg)
+{
+	struct ingest *g = arg;
+
+	gs_input_drop(g->in);
+	g->in = NULL;
+}
+
+static void on_trouble(void *arg, const struct gs_error *what)
+{
+	struct ingest *g = arg;
+
+	progress_clear(&g->progress);
+	if (g->worst == 0)
+		g->worst = what->code;
+	say("%s", what->text);
+}
+
+static bool on_progress(void *arg, uint64_t done, uint64_t total, const struct gs_tally *t)
+{
+	return progress_show(&((struct ingest *)arg)->progress, done, total, t);
+}
+
+static int ingest_all(struct ingest *g, const struct gs_inputs *in, struct gs_error *err)
+{
+	const struct gs_gate gate = { .begin = gate_begin, .frames = gate_frames, .records = gate_records, .checkpoint = gate_checkpoint,
+				      .end = gate_end, .drop = gate_drop, .arg = g };
+	struct gs_pipeline_options po = { .window_s = g->o->window_s,
+					  .memory_bytes = g->o->memory_bytes,
+					  .sensor = g->sensor,
+					  .include_udp = g->o->include_udp,
+					  .trouble = on_trouble,
+					  .progress = on_progress,
+					  .arg = g,
+					  .gate = &gate };
+	struct gs_sighting_sink sink = gs_store_sink(g->store);
+	struct gs_tally tally = { 0 };
+
+	if (getrandom(&po.hash_seed, sizeof po.hash_seed, 0) != sizeof po.hash_seed)
+		po.hash_seed = 0x47524520676f6573u;
+	int r = gs_pipeline_run(in, &po, &sink, &tally, err);
+	progress_clear(&g->progress);
+	return r < 0 && r == g->worst && !*err->text ? 0 : r; /* an input's trouble was told */
+}
+
+int cmd_ingest(const struct options *o)
+{
+	struct ingest g = { .o = o };
+	struct gs_error err = { 0 };
+	struct gs_inputs *in = NULL;
+	int code = EXIT_DONE, r;
+
+	if (o->n_files == 0) {
+		say("ingest wants files to read, - for stdin (grescope ingest --help)");
+		return EXIT_USAGE;
+	}
+	if ((r = gs_inputs_new(o->files, o->n_files, &in, &err)) < 0) {
+		say("%s", err.text);
+		return exit_code_of(r);
+	}
+	if (gs_inputs_count(in) == 0) {
+		say("%s: no file in it that grescope reads", o->files[0]);
+		gs_inputs_free(in);
+		return EXIT_DAMAGED;
+	}
+	progress_start(&g.progress, o->quiet);
+	const char *sensor = o->sensor ? o->sensor : "";
+	if ((r = store_open(o, GS_STORE_CREATE, &g.store, &err)) < 0 || (r = gs_store_sensor(g.store, sensor, strlen(sensor), &g.sensor, &err)) < 0)
+		goto fail;
+	r = ingest_all(&g, in, &err);
+	if (r == GS_ERR_INTERRUPTED) {
+		say("%s; what was kept stays, the same command goes on from there", err.text);
+		code = EXIT_INTERRUPT;
+		goto out;
+	}
+	if (r < 0)
+		goto fail;
+	if ((r = gs_store_settle(g.store, &err)) < 0)
+		goto fail;
+	code = exit_code_of(g.worst);
+	goto out;
+fail:
+	say("%s", err.text);
+	code = store_exit_code(r);
+out:
+	gs_store_close(g.store);
+	gs_inputs_free(in);
+	return code;
+}

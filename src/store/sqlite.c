@@ -1,0 +1,639 @@
+/*
+ * sqlite.c - opening, rights, transactions, and SQLite's results as sentences
+ *
+ * Journal: WAL with synchronous=FULL, which costs nothing measurable from a thousand rows a commit up and keeps what was acknowledged through a power
+ * cut. The journal's two files stay when the writer closes (PERSIST_WAL): a reader without the right to make files in the folder needs them.
+ * One writer: an open-file-description lock on a file beside the store, held as long as it is open, so that two ingests do not take turns
+ * between commits. The file is a stranger's until checked: no triggers, no views, no schema tricks, bounded lengths.
+ */
+#include "store/private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LENGTH_MAX (256 << 20) /* octets of one value that SQLite will handle; the largest of ours is the ladder of an input */
+#define WAIT_STEP_MS 50u
+#define BUSY_MS 10000 /* a reader recovering the journal holds it this short */
+
+static const char *const stmt_text[STMT_COUNT] = {
+#define X(name, sql) [Q_##name] = sql,
+	STMT_MAP(X)
+#undef X
+};
+
+static bool sqlite_full(sqlite3 *db, int rc)
+{
+	return (rc & 0xff) == SQLITE_FULL || ((rc & 0xff) == SQLITE_IOERR && (sqlite3_system_errno(db) == ENOSPC || sqlite3_system_errno(db) == EDQUOT));
+}
+
+int store_damaged(struct gs_store *st, struct gs_error *err, const char *format, ...)
+{
+	char text[GS_ERROR_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	return gs_fail(err, GS_ERR_STORE, "store %s is damaged: %s; `grescope store check` says what else is", st->path, text);
+}
+
+int db_fail(struct gs_store *st, int rc, struct gs_error *err, const char *format, ...)
+{
+	char doing[200];
+	va_list ap;
+	const char *said = st->db ? sqlite3_errmsg(st->db) : sqlite3_errstr(rc);
+	int sys = st->db ? sqlite3_system_errno(st->db) : 0;
+
+	va_start(ap, format);
+	vsnprintf(doing, sizeof doing, format, ap);
+	va_end(ap);
+	if (st->db && sqlite_full(st->db, rc)) {
+		st->full = true;
+		return gs_fail(err, GS_ERR_STORE, "store %s: no room left while %s (%s); everything committed is safe, and `grescope store prune` makes room",
+		               st->path, doing, st->quota_bytes ? "quota or disk" : "disk");
+	}
+	switch (rc & 0xff) {
+	case SQLITE_NOMEM:
+		return gs_fail(err, GS_ERR_NOMEM, "out of memory while %s", doing);
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_MISMATCH:
+	case SQLITE_ERROR: /* a table or column that is not there */
+	case SQLITE_SCHEMA:
+	case SQLITE_TOOBIG:
+	case SQLITE_CONSTRAINT:
+		return store_damaged(st, err, "%s, while %s", said, doing);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return gs_fail(err, GS_ERR_LIMIT, "store %s: another program holds its lock while %s", st->path, doing);
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		return gs_fail(err, GS_ERR_ACCESS, "store %s cannot be written here (%s), while %s", st->path, said, doing);
+	case SQLITE_INTERRUPT:
+		return gs_fail(err, GS_ERR_INTERRUPTED, "interrupted while %s", doing);
+	case SQLITE_CANTOPEN:
+		if (!st->writer)
+			return gs_fail(err, GS_ERR_ACCESS, "store %s: its journal cannot be shared from this account or file system; copy the store and its "
+			               "-wal file into a folder of your own, or have its owner run `grescope store compact`", st->path);
+		if (sys)
+			return gs_fail_errno(err, GS_ERR_STORE, sys, "store %s: cannot open one of its files", st->path);
+		return gs_fail(err, GS_ERR_ACCESS, "store %s: cannot open one of its files", st->path);
+	case SQLITE_IOERR:
+		if (sys)
+			return gs_fail_errno(err, GS_ERR_STORE, sys, "store %s: disk error while %s", st->path, doing);
+		return gs_fail(err, GS_ERR_STORE, "store %s: disk error while %s (%s)", st->path, doing, said);
+	default:
+		return gs_fail(err, GS_ERR_STORE, "store %s: %s, while %s", st->path, said, doing);
+	}
+}
+
+int db_exec(struct gs_store *st, const char *sql, struct gs_error *err)
+{
+	int rc = sqlite3_exec(st->db, sql, NULL, NULL, NULL);
+	return rc == SQLITE_OK ? 0 : db_fail(st, rc, err, "setting up");
+}
+
+int db_int(struct gs_store *st, const char *sql, int64_t *ret, struct gs_error *err)
+{
+	sqlite3_stmt *q = NULL;
+	int rc = sqlite3_prepare_v2(st->db, sql, -1, &q, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW)
+		*ret = sqlite3_column_int64(q, 0);
+	int r = rc == SQLITE_ROW ? 0 : db_fail(st, rc, err, "reading it");
+	sqlite3_finalize(q);
+	return r;
+}
+
+sqlite3_stmt *db_stmt(struct gs_store *st, enum stmt which, struct gs_error *err)
+{
+	if (!st->stmt[which]) {
+		int rc = sqlite3_prepare_v3(st->db, stmt_text[which], -1, SQLITE_PREPARE_PERSISTENT, &st->stmt[which], NULL);
+		if (rc != SQLITE_OK) {
+			db_fail(st, rc, err, "reading its tables");
+			return NULL;
+		}
+	}
+	return st->stmt[which];
+}
+
+int db_run(struct gs_store *st, sqlite3_stmt *q, struct gs_error *err, const char *doing)
+{
+	int rc = sqlite3_step(q);
+	int r = rc == SQLITE_DONE ? 0 : db_fail(st, rc, err, "%s", doing);
+	sqlite3_reset(q);
+	return r;
+}
+
+int db_step(struct gs_store *st, sqlite3_stmt *q, struct gs_error *err, const char *doing)
+{
+	int rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW)
+		return 1;
+	int r = rc == SQLITE_DONE ? 0 : db_fail(st, rc, err, "%s", doing);
+	sqlite3_reset(q);
+	return r;
+}
+
+bool col_int(sqlite3_stmt *q, int i, int64_t min, int64_t max, int64_t *ret)
+{
+	if (sqlite3_column_type(q, i) != SQLITE_INTEGER)
+		return false;
+	int64_t v = sqlite3_column_int64(q, i);
+	if (v < min || v > max)
+		return false;
+	*ret = v;
+	return true;
+}
+
+bool col_blob(sqlite3_stmt *q, int i, size_t max, const uint8_t **ret, size_t *ret_len)
+{
+	int type = sqlite3_column_type(q, i);
+	*ret = NULL;
+	*ret_len = 0;
+	if (type == SQLITE_NULL)
+		return true;
+	if (type != SQLITE_BLOB)
+		return false;
+	*ret = sqlite3_column_blob(q, i);
+	*ret_len = (size_t)sqlite3_column_bytes(q, i);
+	return *ret_len <= max && (*ret || *ret_len == 0);
+}
+
+bool col_text(sqlite3_stmt *q, int i, size_t max, const char **ret, size_t *ret_len)
+{
+	if (sqlite3_column_type(q, i) != SQLITE_TEXT)
+		return false;
+	*ret = (const char *)sqlite3_column_text(q, i);
+	*ret_len = (size_t)sqlite3_column_bytes(q, i);
+	return *ret && *ret_len <= max && strlen(*ret) == *ret_len;
+}
+
+/* ---- transactions ---- */
+
+int tx_begin(struct gs_store *st, struct gs_error *err)
+{
+	if (st->in_tx)
+		return 0;
+	if (!st->writer)
+		return gs_fail(err, GS_ERR_ACCESS, "store %s is open for reading only", st->path);
+	st->full = false;
+	sqlite3_stmt *q = db_stmt(st, Q_BEGIN_WRITE, err);
+	if (!q)
+		return GS_ERR_STORE;
+	int r = db_run(st, q, err, "beginning to write");
+	if (r < 0)
+		return r;
+	st->in_tx = true;
+	return 0;
+}
+
+/* What a transaction left in memory is forgotten; the tables are as they were at the last commit. */
+void tx_abort(struct gs_store *st)
+{
+	if (!st->in_tx)
+		return;
+	for (int i = 0; i < STMT_COUNT; i++)
+		if (st->stmt[i])
+			sqlite3_reset(st->stmt[i]);
+	if (!sqlite3_get_autocommit(st->db))
+		sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
+	st->in_tx = false;
+	st->aborts++;
+	st->meta = st->committed;
+	st->batch_open = false;
+	st->pending_stale = true;
+	st->blocks_ready = false;
+	st->sensors_change = -1;
+	kinds_forget(st);
+	inputs_forget(st);
+}
+
+int tx_commit(struct gs_store *st, struct gs_error *err)
+{
+	if (!st->in_tx)
+		return 0;
+	st->meta.change++;
+	int r = meta_save(st, err);
+	sqlite3_stmt *q = r < 0 ? NULL : db_stmt(st, Q_COMMIT, err);
+	if (r == 0 && !q)
+		r = GS_ERR_STORE;
+	if (r == 0)
+		r = db_run(st, q, err, "committing");
+	if (r < 0) {
+		tx_abort(st);
+		return r;
+	}
+	st->in_tx = false;
+	st->batch_open = false;
+	st->committed = st->meta;
+	return 0;
+}
+
+int read_begin(struct gs_store *st, struct gs_error *err)
+{
+	if (st->in_tx) /* our own view: meta is in memory, what the tables lack of it is written first */
+		return batch_close(st, err);
+	sqlite3_stmt *q = db_stmt(st, Q_BEGIN_READ, err);
+	if (!q)
+		return GS_ERR_STORE;
+	int r = db_run(st, q, err, "beginning to read");
+	if (r < 0)
+		return r;
+	st->in_read = true;
+	r = meta_load(st, err);
+	if (r < 0)
+		read_end(st);
+	return r;
+}
+
+void read_end(struct gs_store *st)
+{
+	if (!st->in_read)
+		return;
+	st->in_read = false;
+	sqlite3_stmt *q = db_stmt(st, Q_COMMIT, NULL);
+	if (q) {
+		sqlite3_step(q);
+		sqlite3_reset(q);
+	}
+}
+
+/* ---- files beside the store ---- */
+
+static char *beside(const char *path, const char *suffix)
+{
+	char *p = NULL;
+	return asprintf(&p, "%s%s", path, suffix) < 0 ? NULL : p;
+}
+
+uint64_t file_size(const char *path, const char *suffix)
+{
+	struct stat sb;
+	char *p = beside(path, suffix);
+	uint64_t n = p && stat(p, &sb) == 0 ? (uint64_t)sb.st_size : 0;
+	free(p);
+	return n;
+}
+
+/* The ballast is room that is paid for in advance: DELETE needs room too, for its journal. Failing to make it is no error, info tells its size. */
+int ballast_make(struct gs_store *st)
+{
+	if (!st->ballast_bytes || file_size(st->path, "-ballast") == st->ballast_bytes)
+		return 0;
+	char *p = beside(st->path, "-ballast");
+	if (!p)
+		return GS_ERR_NOMEM;
+	int fd = open(p, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r = fd < 0 || posix_fallocate(fd, 0, (off_t)st->ballast_bytes) != 0 || ftruncate(fd, (off_t)st->ballast_bytes) < 0 ? GS_ERR_IO : 0;
+	if (r < 0 && fd >= 0)
+		unlink(p);
+	if (fd >= 0)
+		close(fd);
+	free(p);
+	return r;
+}
+
+void ballast_drop(struct gs_store *st)
+{
+	char *p = beside(st->path, "-ballast");
+	if (p)
+		unlink(p);
+	free(p);
+}
+
+/* ---- the one writer ---- */
+
+static int lock_owner(int fd)
+{
+	char text[32] = "";
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+	return n > 0 ? atoi(text) : 0;
+}
+
+static int lock_take(struct gs_store *st, unsigned wait_ms, struct gs_error *err)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	const struct timespec step = { .tv_nsec = (long)WAIT_STEP_MS * 1000000 };
+	char *p = beside(st->path, "-writer");
+	if (!p)
+		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	st->lock_fd = open(p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int sys = errno;
+	free(p);
+	if (st->lock_fd < 0) {
+		if (sys == EROFS)
+			return gs_fail(err, GS_ERR_ACCESS, "store %s lies on a read-only file system: it can be read, not written", st->path);
+		if (sys == ENOENT)
+			return gs_fail(err, GS_ERR_NOENT, "store %s: its folder does not exist", st->path);
+		return gs_fail_errno(err, GS_ERR_STORE, sys, "store %s: cannot write in its folder", st->path);
+	}
+	for (unsigned waited = 0; fcntl(st->lock_fd, F_OFD_SETLK, &fl) < 0; waited += WAIT_STEP_MS) {
+		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+			return gs_fail_errno(err, GS_ERR_STORE, errno, "store %s: cannot lock it", st->path);
+		if (waited >= wait_ms)
+			return gs_fail(err, GS_ERR_LIMIT, "store %s is being written by another program (process %d); try again when it is done", st->path,
+			               lock_owner(st->lock_fd));
+		nanosleep(&step, NULL);
+	}
+	char text[32];
+	int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
+	if (ftruncate(st->lock_fd, 0) == 0 && pwrite(st->lock_fd, text, (size_t)n, 0) < 0)
+		return 0; /* only the other's message would have been better */
+	return 0;
+}
+
+/* ---- opening ---- */
+
+static int path_check(const char *path, enum gs_store_mode mode, bool *ret_new, struct gs_error *err)
+{
+	struct stat sb;
+	char magic[16] = "";
+
+	*ret_new = false;
+	if (stat(path, &sb) < 0) {
+		if (errno != ENOENT)
+			return gs_fail_errno(err, GS_ERR_STORE, errno, "store %s", path);
+		if (mode != GS_STORE_CREATE)
+			return gs_fail(err, GS_ERR_NOENT, "no store at %s; `grescope ingest FILE...` makes one", path);
+		*ret_new = true;
+		return 0;
+	}
+	if (!S_ISREG(sb.st_mode))
+		return gs_fail(err, GS_ERR_FORMAT, "%s is %s, not a grescope store", path, S_ISDIR(sb.st_mode) ? "a folder" : "no regular file");
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return gs_fail_errno(err, GS_ERR_STORE, errno, "store %s belongs to another account and cannot be read", path);
+	ssize_t n = pread(fd, magic, sizeof magic, 0);
+	close(fd);
+	if (n == 0 && mode == GS_STORE_CREATE) {
+		*ret_new = true;
+		return 0;
+	}
+	if (n != sizeof magic || memcmp(magic, "SQLite format 3", sizeof magic) != 0)
+		return gs_fail(err, GS_ERR_FORMAT, n == 0 ? "%s is empty, not a grescope store" : "%s is not a grescope store", path);
+	return 0;
+}
+
+/* Made complete under another name and then renamed: nobody ever sees half a store, and a kill leaves none. */
+static int store_make(const char *path, struct gs_error *err)
+{
+	sqlite3 *db = NULL;
+	char *message = NULL, *tmp = beside(path, "-new");
+	if (!tmp)
+		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	unlink(tmp); /* of a maker that was killed: we hold the writer's lock */
+	int rc = sqlite3_open_v2(tmp, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc == SQLITE_OK)
+		rc = schema_create(db, STORE_VERSION, &message);
+	int sys = db ? sqlite3_system_errno(db) : 0, r = 0;
+	bool full = db && sqlite_full(db, rc);
+	if (rc != SQLITE_OK && full)
+		r = gs_fail(err, GS_ERR_STORE, "store %s cannot be made: no room left on the disk", path);
+	else if (rc != SQLITE_OK && sys)
+		r = gs_fail_errno(err, GS_ERR_STORE, sys, "store %s cannot be made", path);
+	else if (rc != SQLITE_OK)
+		r = gs_fail(err, GS_ERR_STORE, "store %s cannot be made: %s", path, message ? message : sqlite3_errstr(rc));
+	sqlite3_free(message);
+	rc = sqlite3_close(db);
+	if (r == 0 && rc != SQLITE_OK)
+		r = gs_fail(err, GS_ERR_STORE, "store %s cannot be made: %s", path, sqlite3_errstr(rc));
+	if (r == 0 && rename(tmp, path) < 0)
+		r = gs_fail_errno(err, GS_ERR_STORE, errno, "store %s cannot be made", path);
+	if (r < 0)
+		unlink(tmp);
+	free(tmp);
+	return r;
+}
+
+/* A path as SQLite's URI wants it, with the flag that nobody writes. */
+static char *immutable_uri(const char *path)
+{
+	struct gs_buf b = { 0 };
+	gs_buf_puts(&b, "file:");
+	for (const char *p = path; *p; p++) {
+		if (strchr("?#%", *p))
+			gs_buf_printf(&b, "%%%02x", (unsigned char)*p);
+		else
+			gs_buf_putc(&b, *p);
+	}
+	gs_buf_puts(&b, "?immutable=1");
+	gs_buf_putc(&b, '\0');
+	if (b.failed) {
+		gs_buf_done(&b);
+		return NULL;
+	}
+	return b.data;
+}
+
+static int db_configure(struct gs_store *st, struct gs_error *err)
+{
+	char sql[400];
+	int on = 1;
+
+	sqlite3_extended_result_codes(st->db, 1);
+	sqlite3_busy_timeout(st->db, BUSY_MS);
+	sqlite3_db_config(st->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(st->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(st->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	sqlite3_db_config(st->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+	sqlite3_limit(st->db, SQLITE_LIMIT_LENGTH, LENGTH_MAX);
+	snprintf(sql, sizeof sql, "PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=%d; PRAGMA secure_delete=OFF", st->writer ? -65536 : -16384);
+	int r = db_exec(st, sql, err);
+	if (r < 0 || !st->writer)
+		return r;
+	sqlite3_file_control(st->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+	r = db_exec(st, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=16777216", err);
+	if (r == 0 && st->quota_bytes) {
+		int64_t page = STORE_PAGE_BYTES;
+		r = db_int(st, "PRAGMA page_size", &page, err);
+		snprintf(sql, sizeof sql, "PRAGMA max_page_count=%" PRIu64, st->quota_bytes / (uint64_t)page + 1);
+		if (r == 0)
+			r = db_exec(st, sql, err);
+	}
+	return r;
+}
+
+static int db_open(struct gs_store *st, struct gs_error *err)
+{
+	int flags = (st->writer ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
+	char *uri = st->immutable ? immutable_uri(st->path) : NULL;
+	if (st->immutable && !uri)
+		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	int rc = sqlite3_open_v2(uri ? uri : st->path, &st->db, flags | (uri ? SQLITE_OPEN_URI : 0), NULL);
+	free(uri);
+	if (rc != SQLITE_OK)
+		return db_fail(st, rc, err, "opening it");
+	return 0;
+}
+
+static int version_check(struct gs_store *st, struct gs_error *err)
+{
+	int64_t app = 0, version = 0;
+	int r = db_int(st, "PRAGMA application_id", &app, err);
+	if (r == 0)
+		r = db_int(st, "PRAGMA user_version", &version, err);
+	if (r < 0)
+		return r;
+	if (app != STORE_APPLICATION_ID)
+		return gs_fail(err, GS_ERR_FORMAT, "%s is an SQLite database, but not a grescope store", st->path);
+	if (version > STORE_VERSION)
+		return gs_fail(err, GS_ERR_FORMAT, "store %s was written by a newer grescope (layout %" PRId64 ", this one knows up to %d); use that one", st->path,
+		               version, STORE_VERSION);
+	if (version < 1)
+		return store_damaged(st, err, "its layout has number %" PRId64, version);
+	if (version < STORE_VERSION && !st->writer)
+		return gs_fail(err, GS_ERR_FORMAT, "store %s is of an older grescope (layout %" PRId64 ", now %d); `grescope store compact` brings it forward", st->path,
+		               version, STORE_VERSION);
+	return version < STORE_VERSION ? schema_upgrade(st, (unsigned)version, err) : 0;
+}
+
+/* Reading where no file may be made beside the store: SQLite needs its -shm to share a WAL. Without a journal that holds something, the file alone is the
+ * whole store and can be read as it lies. */
+static bool reads_as_it_lies(struct gs_store *st)
+{
+	char *shm = beside(st->path, "-shm"), *wal = beside(st->path, "-wal"), *slash = shm ? strrchr(shm, '/') : NULL;
+	bool may_make = shm && wal && access(shm, R_OK) == 0 && access(wal, R_OK) == 0;
+	if (shm && !may_make) {
+		if (slash)
+			slash[slash == shm] = '\0';
+		may_make = access(slash ? shm : ".", W_OK) == 0;
+	}
+	free(shm);
+	free(wal);
+	return !may_make && stat(st->path, &st->as_opened) == 0 && file_size(st->path, "-wal") == 0;
+}
+
+static int store_start(struct gs_store *st, struct gs_error *err)
+{
+	int r = db_open(st, err);
+	if (r == 0)
+		r = db_configure(st, err);
+	if (r == 0)
+		r = version_check(st, err);
+	if (r == 0)
+		r = st->writer ? meta_load(st, err) : read_begin(st, err);
+	if (r == 0)
+		r = sensors_load(st, err);
+	read_end(st);
+	if (r == 0 && st->writer) { /* nobody else changes them while we hold the lock */
+		st->committed = st->meta;
+		st->pending_stale = st->meta.rolled_seq < st->meta.next_seq - 1;
+	}
+	return r;
+}
+
+int gs_store_open(const char *path, const struct gs_store_options *o, struct gs_store **ret, struct gs_error *err)
+{
+	bool is_new;
+	struct gs_store *st = calloc(1, sizeof *st);
+	if (!st)
+		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	st->lock_fd = -1;
+	st->sensors_change = -1;
+	st->writer = o->mode != GS_STORE_READ;
+	st->quota_bytes = o->quota_bytes;
+	st->ballast_bytes = o->ballast_bytes;
+	st->path = strdup(path);
+	st->answers_path = !o->answers_path ? beside(path, "-answers") : o->answers_path[0] ? strdup(o->answers_path) : NULL;
+	st->zc = ZSTD_createCCtx();
+	st->zd = ZSTD_createDCtx();
+	int r = st->path && st->zc && st->zd ? 0 : gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	if (r == 0)
+		r = path_check(path, o->mode, &is_new, err);
+	if (r == 0 && st->writer)
+		r = lock_take(st, o->wait_ms, err);
+	if (r == 0 && is_new) /* another maker may have been faster */
+		r = path_check(path, o->mode, &is_new, err);
+	if (r == 0 && is_new)
+		r = store_make(path, err);
+	if (r == 0 && st->writer && access(path, W_OK) < 0)
+		r = gs_fail(err, GS_ERR_ACCESS, "store %s can be read but not written by this account", path);
+	if (r == 0 && o->mode == GS_STORE_CLEAR)
+		ballast_drop(st);
+	if (r == 0) {
+		st->immutable = !st->writer && reads_as_it_lies(st);
+		r = store_start(st, err);
+	}
+	if (r == 0 && st->writer && o->mode != GS_STORE_CLEAR)
+		ballast_make(st);
+	if (r < 0) {
+		gs_store_close(st);
+		return r;
+	}
+	*ret = st;
+	return 0;
+}
+
+static void store_free(struct gs_store *st)
+{
+	for (unsigned i = 0; st->sensor_names && i <= st->n_sensors; i++)
+		free(st->sensor_names[i]);
+	free(st->sensor_names);
+	kinds_forget(st);
+	inputs_forget(st);
+	free(st->pending);
+	free(st->batches);
+	free(st->blocks);
+	ZSTD_freeCCtx(st->zc);
+	ZSTD_freeDCtx(st->zd);
+	gs_buf_done(&st->lent);
+	free(st->answers_path);
+	free(st->path);
+	free(st);
+}
+
+void gs_store_close(struct gs_store *st)
+{
+	if (!st)
+		return;
+	if (st->db) {
+		read_end(st);
+		tx_abort(st);
+	}
+	for (int i = 0; i < STMT_COUNT; i++)
+		sqlite3_finalize(st->stmt[i]);
+	sqlite3_close(st->db);
+	if (st->lock_fd >= 0) /* after the database: the next writer must find it closed */
+		close(st->lock_fd);
+	store_free(st);
+}
+
+bool gs_store_full(const struct gs_store *st)
+{
+	return st->full;
+}
+
+uint64_t store_file_bytes(struct gs_store *st)
+{
+	return file_size(st->path, "");
+}
+
+/* Whether a store that is read without locks is still the file that was opened. */
+int read_still(struct gs_store *st, struct gs_error *err)
+{
+	struct stat sb;
+	if (!st->immutable)
+		return 0;
+	if (stat(st->path, &sb) == 0 && sb.st_ino == st->as_opened.st_ino && sb.st_size == st->as_opened.st_size &&
+	    sb.st_mtim.tv_sec == st->as_opened.st_mtim.tv_sec && sb.st_mtim.tv_nsec == st->as_opened.st_mtim.tv_nsec)
+		return 0;
+	return gs_fail(err, GS_ERR_STORE, "store %s was written while it was read; ask again", st->path);
+}
+
+int store_checkpoint(struct gs_store *st, struct gs_error *err)
+{
+	/* readers may hold part of the journal: then the rest is for next time */
+	sqlite3_busy_timeout(st->db, 200);
+	int rc = sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(st->db, BUSY_MS);
+	return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY ? 0 : db_fail(st, rc, err, "emptying the journal");
+}

@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""The store from the command line: ingest, questions without files, keeping it. usage: store.py GRESCOPE SOURCE-ROOT
+
+Makes its own captures. Each check is one line; the last line counts."""
+import csv
+import gzip
+import io
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+grescope, root = sys.argv[1:3]
+shared = os.environ.get("GRESCOPE_SHARED") or os.path.join(root, "..", "shared")
+tmp = tempfile.mkdtemp(prefix="grescope-store-")
+ENV = {"PATH": os.environ["PATH"], "HOME": tmp, "GRESCOPE_DATA": "/nonexistent", "LC_ALL": "C.UTF-8",
+       "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""), "UBSAN_OPTIONS": os.environ.get("UBSAN_OPTIONS", "")}
+failed = done = 0
+
+
+def run(*args, stdin=None, env=None, limit=120):
+    return subprocess.run([grescope, *args], input=stdin, capture_output=True, env={**ENV, **(env or {})}, timeout=limit)
+
+
+def check(name, ok, detail=""):
+    global failed, done
+    done += 1
+    if not ok:
+        failed += 1
+        print(f"FAILED {name}: {detail}")
+
+
+def exits(name, code, *args, says="", **kw):
+    p = run(*args, **kw)
+    err = p.stderr.decode(errors="replace")
+    check(name, p.returncode == code and says in err, f"exit {p.returncode}, expected {code}; said: {err!r}")
+    return p
+
+
+def frame(src, dst=(198, 51, 100, 47)):
+    body = b"\0\0\x08\0" + b"\x45\0\0\x1c\0\1\0\0\x40\x11\0\0\x0a\0\0\1\x0a\0\0\2\x11\x11\x22\x22\0\x08\0\0"
+    ip = struct.pack(">BBHHHBBH4B4B", 0x45, 0, 20 + len(body), 1, 0x4000, 57, 47, 0, *src, *dst)
+    return b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" + ip + body
+
+
+def pcap(frames):
+    out = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
+    for t, f in frames:
+        out += struct.pack("<IIII", int(t), 0, len(f), len(f)) + f
+    return out
+
+
+def put(name, data):
+    path = os.path.join(tmp, name)
+    with open(path, "wb") as f:
+        f.write(data)
+    return path
+
+
+def db(name):
+    return os.path.join(tmp, name)
+
+
+def rows(p):
+    return list(csv.DictReader(io.StringIO(p.stdout.decode())))
+
+
+def line(p):
+    return p.stdout.decode().splitlines()[-1] if p.stdout else ""
+
+
+T = 1485573131
+frames = [(T + 10 * i, frame((192, 0, 2, 1 + i % 5))) for i in range(200)]
+good = put("good.pcap", pcap(frames))
+
+# ingest
+one = db("one.db")
+p = exits("ingest", 0, "ingest", "--store", one, good)
+check("ingest says what it read", re.search(r"good\.pcap: new; packets 200, sightings \d+, not GRE 0$", line(p)), line(p))
+p = exits("again", 0, "ingest", "--store", one, good)
+check("known by its stamp", "known" in line(p) and "packets 0, sightings 0" in line(p), line(p))
+p = exits("renamed", 0, "ingest", "--store", one, put("other.pcap", pcap(frames)))
+check("known by its content", "known" in line(p), line(p))
+p = exits("compressed", 0, "ingest", "--store", one, put("good.pcap.gz", gzip.compress(pcap(frames))))
+check("known through gzip", "known" in line(p), line(p))
+p = exits("stdin", 0, "ingest", "--store", one, "-", stdin=pcap(frames))
+check("known from stdin", "known" in line(p), line(p))
+p = exits("beginning", 0, "ingest", "--store", one, put("short.pcap", pcap(frames[:150])))
+check("a beginning adds nothing", "beginning" in line(p) and "packets 0" in line(p), line(p))
+more = frames + [(T + 5000 + i, frame((203, 0, 113, 9))) for i in range(50)]
+p = exits("grown", 0, "ingest", "--store", one, put("good.pcap", pcap(more)))
+check("grown: only the rest", "grown; packets 50, sightings 1" in line(p) or "grown; packets 50, sightings 2" in line(p), line(p))
+cut = put("cut.pcap", pcap([(T, frame((192, 0, 2, 77))), (T + 1, frame((192, 0, 2, 78)))])[:-5])
+for turn, word in (("new", "new; packets 1"), ("known", "known")):
+    p = exits(f"cut capture, {turn}", 4, "ingest", "--store", one, cut, says="cut.pcap")
+    check(f"cut capture is {turn}", word in line(p), line(p))
+p = exits("cut capture made whole", 0, "ingest", "--store", one, put("cut.pcap", pcap([(T, frame((192, 0, 2, 77))), (T + 1, frame((192, 0, 2, 78)))])))
+check("only the second packet is added", "grown; packets 1," in line(p), line(p))
+exits("another window for the rest", 2, "ingest", "--store", one, "--window", "5", put("good.pcap", pcap(more + [(T + 9000, frame((203, 0, 113, 9)))])),
+      says="another window")
+exits("missing file", 4, "ingest", "--store", one, db("none.pcap"), says="none.pcap")
+p = exits("one bad file does not stop the others", 4, "ingest", "--store", db("two.db"), put("text.txt", b"Dear reader,\nno capture.\n"), good, says="text.txt")
+check("the others are kept", "new; packets 251" in line(p), line(p))
+exits("no files", 2, "ingest", says="files")
+exits("no store", 5, "ingest", "--store", put("nostore.db", b"this is no database\n" * 400), good, says="nostore.db")
+exits("wrong sensor name", 2, "ingest", "--store", one, "--sensor", "a\nb", good)
+p = run("ingest", "-q", "--store", one, good)
+check("quiet", p.stdout == b"", p.stdout)
+
+# where it lies
+p = exits("default store", 0, "ingest", cut)
+where = os.path.join(tmp, ".local", "state", "grescope")
+check("made below the home, for its owner alone", os.path.exists(os.path.join(where, "store.db")) and os.stat(where).st_mode & 0o777 == 0o700, where)
+exits("XDG_STATE_HOME", 0, "ingest", cut, env={"XDG_STATE_HOME": db("state")})
+check("below XDG_STATE_HOME", os.path.exists(db("state/grescope/store.db")))
+exits("GRESCOPE_STORE", 0, "ingest", cut, env={"GRESCOPE_STORE": db("env.db")})
+check("GRESCOPE_STORE names the file", os.path.exists(db("env.db")))
+
+# questions without files
+a = put("a.pcap", pcap([(T + 7 * i, frame((192, 0, 2, 1 + i % 50), (198, 51, 100, i % 3))) for i in range(3000)]))
+b = put("b.pcap", pcap([(T + 100000 + 600 * i, frame((203, 0, 113, 1 + i % 7))) for i in range(300)]))
+both = db("both.db")
+exits("two sensors", 0, "ingest", "--store", both, "--sensor", "north", a)
+exits("two sensors, the other", 0, "ingest", "--store", both, "--sensor", "south", b)
+for by in "total city network country source class day week hour prefix24 target tunnel".split():
+    for more in ([], ["--since", "2017-01-28T06:00Z", "--until", "2017-01-29T12:00Z"], ["--src", "192.0.2.0/28", "--dst", "198.51.100.1"], ["--limit", "3"]):
+        files = run("report", "--by", by, "--format", "csv", *more, a, b)
+        store = run("report", "--by", by, "--format", "csv", *more, "--store", both)
+        check(f"by {by} {more}: the store answers as the files do", store.returncode == 0 and store.stdout == files.stdout and len(rows(store)) > 0,
+              store.stdout[:500] + files.stdout[:500] + store.stderr)
+files = run("export", "--format", "csv", "--sensor", "south", b)
+store = run("export", "--format", "csv", "--store", both, "--sensor", "south")
+check("export of one sensor", store.stdout == files.stdout and len(rows(store)) > 100, store.stdout[:400] + files.stdout[:400] + store.stderr)
+p = run("report", "--by", "total", "--format", "csv", "--store", both, "--sensor", "north")
+check("report of one sensor", rows(p)[0]["packets"] == "3000", p.stdout)
+p = exits("limit of export", 0, "export", "--limit", "4", "--format", "csv", "--store", both)
+check("limit of export: rows", len(rows(p)) == 4, p.stdout)
+exits("no such sensor", 2, "report", "--store", both, "--sensor", "west", says="west")
+exits("another window", 2, "export", "--window", "0", "--store", both, says="60 s")
+exits("the same window", 0, "export", "--window", "60", "--store", both)
+exits("stored at window 0", 0, "ingest", "--store", db("zero.db"), "--window", "0", a)
+files = run("export", "--window", "0", "--format", "csv", a)
+store = run("export", "--window", "0", "--format", "csv", "--store", db("zero.db"))
+check("window 0 gives every packet back", store.stdout == files.stdout and len(rows(store)) == 3000, store.stdout[:300] + files.stdout[:300] + store.stderr)
+p = exits("missing store", 5, "report", "--store", db("missing.db"), says="missing.db")
+check("missing store: what to do", b"grescope ingest" in p.stderr and not os.path.exists(db("missing.db")), p.stderr)
+exits("file and store", 2, "report", "--store", both, a, says="not both")
+exits("nothing matched", 1, "report", "--fail-empty", "--since", "2030-01-01", "--store", both)
+p = run("report", "--by", "total", "-v", "--store", both)
+check("balance from the store", b"packets read 3300 = in sightings 3300" in p.stderr, p.stderr)
+
+# the raw data of the original post, and real captures
+raw = os.path.join(shared, "seed-data", "hinet-raw.csv")
+if os.path.exists(raw):
+    text = open(raw).read().splitlines(keepends=True)
+    half = len(text) // 2
+    for name, parts in (("twice", [text, text]), ("halves", [text[:half], text[:1] + text[half:]]),
+                        ("reversed", [text[:1] + text[half:], text[:half]]), ("growing", [text[:half], text])):
+        for i, part in enumerate(parts):
+            exits(f"hinet {name} {i}", 0, "ingest", "--store", db(name + ".db"), put(f"raw-{name}-{i}.csv", "".join(part).encode()))
+        p = run("report", "--by", "total", "--format", "csv", "--store", db(name + ".db"))
+        check(f"hinet {name}", (rows(p)[0]["packets"], rows(p)[0]["sources"]) == ("24", "18"), p.stdout)
+captures = os.path.join(shared, "captures")
+if os.path.isdir(captures):
+    p = run("ingest", "--store", db("captures.db"), captures)
+    said = [re.match(r"(.*): (\w+).*; packets (\d+), ", x).groups() for x in p.stdout.decode().splitlines()]
+
+    def total(*args):
+        row = rows(run("report", "--by", "total", "--format", "csv", *args))[0]
+        return int(row["packets"]), int(row["bytes"])
+    again = sum(total(path)[0] - int(n) for path, state, n in said if state != "new")  # some begin as others do: those packets are known
+    check("captures: every packet once", total("--store", db("captures.db"))[0] == total(captures)[0] - again, (total(captures), again))
+    new = [path for path, state, n in said if state == "new"]
+    run("ingest", "--store", db("new.db"), *new)
+    check("captures: packets and bytes as from the files", len(new) > 50 and total("--store", db("new.db")) == total(*new), (len(new), total(*new)))
+
+# keeping it
+p = exits("info", 0, "store", "info", "--store", both)
+check("info counts", b"packets 3300" in p.stdout and b"sensors" in p.stdout, p.stdout)
+exits("prune without a limit", 2, "store", "prune", "--store", both, says="--older-than")
+exits("no such action", 2, "store", "burn", "--store", both, says="prune")
+exits("info of no store", 5, "store", "info", "--store", db("missing.db"), says="missing.db")
+p = exits("prune", 0, "store", "prune", "--older-than", "30d", "--store", both)
+check("prune says what went", b"packets 3300" in p.stdout, p.stdout)
+p = run("report", "--by", "total", "--format", "csv", "--store", both)
+check("pruned rows stay in the sums", rows(p)[0]["packets"] == "3300" and rows(p)[0]["sources"] == "57", p.stdout)
+exits("compact", 0, "store", "compact", "--store", both)
+
+shutil.rmtree(tmp)
+print(f"{done} checks, {failed} failed")
+sys.exit(failed > 0)
