@@ -3,7 +3,7 @@
  *
  * One writer and any number of readers in other processes. Readers never wait for the writer and never see half of a commit. Rows are known by
  * (sensor, store id, sequence): the store id is random and made once, the sequence never gives a number twice, so that rows can be sent
- * on at least once and told apart. Rollups by hour stay when the rows they came from are pruned. Layout and reasons: docs/store.md.
+ * on at least once and told apart. Rollups by hour stay when the rows they came from are pruned. The layout: schema.c.
  *
  * Nothing here names the engine: SQLite is behind it today. A store is used by one thread at a time.
  *
@@ -37,7 +37,6 @@ struct gs_store_options {
 	unsigned wait_ms;          /* how long to wait for another writer to finish; 0: not at all */
 	uint64_t quota_bytes;      /* writer: the file never grows past this; 0: no quota */
 	uint64_t ballast_bytes;    /* writer: a file of this size beside the store, given up when the disk is full so that pruning has room; 0: none */
-	const char *answers_path;  /* where answers are kept; NULL: beside the store. "": nowhere */
 };
 
 /*
@@ -87,7 +86,7 @@ bool gs_store_full(const struct gs_store *st);
 
 /*
  * An input is known by its content: a hash of the frames (or records) that it gave, in order, whatever its name or compression. Feed all of
- * them from the first on; the store says which are in it already. See docs/store.md, "Ingesting".
+ * them from the first on; the store says which are in it already.
  *
  *   gs_input_begin(st, &spec, &in);
  *   again: open the source; do {
@@ -221,42 +220,6 @@ int gs_store_windows(struct gs_store *st, const struct gs_filter *f, int64_t *re
 /* The balance of all inputs (of the filter's sensors) whose sightings touch [since, until), as one. */
 int gs_store_tally(struct gs_store *st, const struct gs_filter *f, struct gs_tally *ret, struct gs_error *err);
 
-/* ---- answers kept ---- */
-
-/*
- * An answer is kept under a key, the octets of everything that shapes it but the store itself: question, filter, sort, limit, editions of the databases.
- * It is given again while the store has not changed. Kept in a file of their own, at most GS_ANSWERS_BYTES; losing it loses time only.
- */
-#define GS_ANSWERS_BYTES (64u << 20)
-
-/* Writes the answer kept under the key to w (begin, rows, end; strings are lent during each call) and sets *ret_hit; a miss writes nothing. Errors
- * are those of w alone. */
-int gs_answer_replay(struct gs_store *st, const void *key, size_t len, const struct gs_table_writer *w, bool *ret_hit, struct gs_error *err);
-
-/* A writer that passes everything on to `to` and keeps a copy, up to 16 MiB; gs_answer_keep stores it if the table was ended and the store has not changed
- * since gs_answer_record. Keeping fails silently: it is only a copy. */
-struct gs_answer;
-int gs_answer_record(struct gs_store *st, const void *key, size_t len, const struct gs_table_writer *to, struct gs_answer **ret,
-                     struct gs_error *err);
-struct gs_table_writer gs_answer_writer(struct gs_answer *a);
-void gs_answer_keep(struct gs_answer *a); /* and frees it; NULL is fine */
-void gs_answer_drop(struct gs_answer *a); /* NULL is fine */
-
-/* ---- origins as they were on the day ---- */
-
-struct gs_pin {
-	uint32_t asn;
-	const char *as_name, *region, *city; /* "" where unknown; lent until the next call into the store */
-	char country[2];
-	const char *edition;                 /* which data said so */
-};
-
-/* Pins network and place of a source for one day (days since 1970); a later pin of the same day replaces it. Lasts with the next commit. */
-int gs_store_pin(struct gs_store *st, const struct gs_addr *src, int64_t day, const struct gs_pin *pin, struct gs_error *err);
-
-/* *ret_found: whether the source has a pin that covers the day. */
-int gs_store_pinned(struct gs_store *st, const struct gs_addr *src, int64_t day, struct gs_pin *ret, bool *ret_found, struct gs_error *err);
-
 /* ---- keeping it ---- */
 
 struct gs_store_info {
@@ -298,35 +261,5 @@ int gs_store_prune(struct gs_store *st, const struct gs_prune_options *o, struct
 
 /* Writer only. Merges rollups, gives free space back to the file system, empties the journal. */
 int gs_store_compact(struct gs_store *st, uint64_t *ret_before, uint64_t *ret_after, struct gs_error *err);
-
-/*
- * Holds everything against everything: the engine's own integrity check, every checksum, sequence and batches, rollups against rows and pruned totals.
- * `found` (may be NULL) gets each trouble as a sentence; *ret_n counts them. quick leaves out what takes time in proportion to the raw rows.
- * Result 0 also where troubles were found; an error only where checking itself could not go on.
- */
-int gs_store_check(struct gs_store *st, bool quick, void (*found)(void *arg, const char *sentence), void *arg, uint64_t *ret_n,
-                   struct gs_error *err);
-
-/* ---- archives: to merge sensors and to move house ---- */
-
-struct gs_archive_result {
-	uint64_t sightings;      /* written, or read and new */
-	uint64_t known;          /* import: read and in the store already */
-	uint64_t cells;          /* rollups of rows that are pruned */
-	uint64_t inputs;
-	uint64_t lines;
-	bool rollups_known;      /* import: the rollups were in the store already */
-};
-
-/* Writes rows, what is left of pruned ones, inputs and sensors as JSON lines in zstd with a manifest and checksums to fd. `name` stands in messages. */
-int gs_archive_write(struct gs_store *st, int fd, const char *name, struct gs_archive_result *ret, struct gs_error *err);
-
-/*
- * Reads such an archive into the store. Rows that are there, by (store, sequence) or because their input is, are left out, so that doing it twice
- * changes nothing. unnamed_as names the sensor that has no name in the archive; NULL or "": stays unnamed.
- * GS_ERR_FORMAT: no archive, or of a newer grescope. GS_ERR_DAMAGED: the sentence names the line; what came before it is in the store, and reading
- * a whole copy later adds the rest. GS_ERR_USAGE: its rollups overlap with rows that are there, and cannot be told apart.
- */
-int gs_archive_read(struct gs_store *st, int fd, const char *name, const char *unnamed_as, struct gs_archive_result *ret, struct gs_error *err);
 
 #endif
