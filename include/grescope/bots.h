@@ -197,7 +197,7 @@ struct gs_bot_link {
 
 /* Prepared equations: one table for each layout of draws that was met, at most max_tables of GS_BOT_LINK_TABLE_BYTES each, oldest dropped. One thread. */
 struct gs_bot_linker;
-#define GS_BOT_LINK_TABLE_BYTES (4u << 20)
+#define GS_BOT_LINK_TABLE_BYTES (3u << 20)
 #define GS_BOT_LINK_MAX_GAP 4096u   /* packets, two of them given; where only some targets are prefixes, draws */
 #define GS_BOT_LINK_MAX_EQUAL 255u  /* packets, more than two given: gaps must be equal */
 #define GS_BOT_LINK_MAX 12u         /* packets at a time */
@@ -265,7 +265,7 @@ struct gs_tracker_limits {
 	uint32_t streams;         /* one per process, attack and target seen; default 131072 */
 	uint32_t groups;          /* attacks whose packets say too little alone, waiting for a link; default 4096 */
 	uint32_t source_counters; /* processes with more than GS_BOT_SRC_SAMPLE sources whose number is estimated, 4 KiB each; default 1024 */
-	uint32_t link_tables;     /* default 4 */
+	uint32_t link_tables;     /* default 12 */
 	uint32_t searches_per_s;  /* positions and links looked for per second of packet time (some 10 us each), so that forged states cannot stall capture;
 	                             default 20000, UINT32_MAX: no limit, for files */
 	uint64_t hash_seed;

@@ -11,8 +11,8 @@
  * sum of the basis elements of the pivots that are set. The first packet's half is reduced once for a layout, the second for each distance.
  *
  * Where the operator fixed fields a packet shows less. Then more packets are needed, and their distances are assumed to be equal (no loss between them), which a run
- * of packets soon is. Check equations kept for a distance: 16; the rest is held against the packets once these agree.
- * Memory: 16 * 8 * blocks octets for a distance, 1.5 MiB for the plain layout with 4096 distances. Source: gre-threats, section 3.
+ * of packets soon is. Check equations kept for a distance: 12; the rest is held against the packets once these agree.
+ * Memory: 12 * 8 * blocks octets for a distance, 1.1 MiB for the plain layout with 4096 distances. Source: gre-threats, section 3.
  */
 #include "forensics/link.h"
 
@@ -20,7 +20,10 @@
 
 #include <stdlib.h>
 
-#define CHECKS 16
+#define CHECKS 12
+#define CHUNK_GAPS 256 /* distances whose checks are allocated together */
+#define CHUNKS (GS_BOT_LINK_MAX_GAP / CHUNK_GAPS)
+#define SOON 320       /* distances tried in all ways before longer ones are: most links are short */
 #define MIN_CHECK_BITS 32
 #define ID_SUM 999
 #define ID_SUM_FIXED 0xffff
@@ -35,15 +38,15 @@ struct code_word {
 };
 
 struct link_table {
-	struct link_layout layout;
-	unsigned packets;           /* that one check looks at */
+	struct link_layout layout;  /* of the packets it was made for; others of the same view use it too */
+	unsigned packets;           /* that one check looks at; 0: the table is free */
 	unsigned max_gap, ready;    /* distances 1 to ready have their checks */
 	unsigned blocks;            /* of all packets together */
 	unsigned first_rank;        /* pivots within the first packet's bits */
 	uint16_t first_pivot[128];
 	struct code_word first[128]; /* reduced; only the first packet's bits are set */
 	struct gf128 step;          /* x^unit */
-	uint64_t *checks;           /* [gap - 1][CHECKS][blocks]; a check that is all zero always holds */
+	uint64_t *checks[CHUNKS];   /* each [CHUNK_GAPS][CHECKS][blocks]; a check that is all zero always holds */
 	uint64_t used;              /* for dropping the oldest */
 };
 
@@ -52,6 +55,7 @@ struct gs_bot_linker {
 	unsigned max_tables;
 	uint64_t clock;
 	uint64_t work;
+	unsigned last_way;
 	struct link_table *table;
 };
 
@@ -59,11 +63,11 @@ struct gs_bot_linker {
 
 static bool layout_add(struct link_layout *l, unsigned at, unsigned width)
 {
-	if (l->n_words == LINK_MAX_WORDS || l->bits + width > LINK_MAX_BITS)
+	if (l->n_words == LINK_MAX_WORDS || l->view.bits + width > LINK_MAX_BITS)
 		return false;
-	l->at[l->n_words] = (uint16_t)at;
-	l->width[l->n_words++] = (uint8_t)width;
-	l->bits = (uint16_t)(l->bits + width);
+	l->view.at[l->n_words] = (uint16_t)at;
+	l->view.width[l->n_words++] = (uint8_t)width;
+	l->view.bits = (uint16_t)(l->view.bits + width);
 	return true;
 }
 
@@ -100,7 +104,7 @@ void link_layout_of(const struct gs_bot_input *in, enum gs_bot_order order, unsi
 		}
 		at += draws_of_data(in->data_wire_len);
 	}
-	ret->draws = ret->unit = (uint16_t)(at + host_drawn);
+	ret->draws = ret->view.unit = (uint16_t)(at + host_drawn);
 }
 
 static void seen_put(struct link_seen *s, unsigned *bit, uint32_t value, unsigned width)
@@ -120,25 +124,25 @@ void link_read(const struct link_layout *l, const struct gs_bot_input *in, struc
 
 	memset(ret, 0, sizeof *ret);
 	if (l->drawn & GS_BOT_DREW_SRC)
-		seen_put(ret, &bit, word_of_net32(in->src, order), l->width[word++]);
+		seen_put(ret, &bit, word_of_net32(in->src, order), l->view.width[word++]);
 	if (l->drawn & GS_BOT_DREW_ID)
-		seen_put(ret, &bit, (uint16_t)(ID_SUM - word_of_net16(in->inner_id, order)), l->width[word++]);
+		seen_put(ret, &bit, (uint16_t)(ID_SUM - word_of_net16(in->inner_id, order)), l->view.width[word++]);
 	if (l->drawn & GS_BOT_DREW_SPORT)
-		seen_put(ret, &bit, word_of_net16(in->sport, order), l->width[word++]);
+		seen_put(ret, &bit, word_of_net16(in->sport, order), l->view.width[word++]);
 	if (l->drawn & GS_BOT_DREW_DPORT)
-		seen_put(ret, &bit, word_of_net16(in->dport, order), l->width[word++]);
+		seen_put(ret, &bit, word_of_net16(in->dport, order), l->view.width[word++]);
 	if (l->drawn & GS_BOT_DREW_DST)
-		seen_put(ret, &bit, word_of_net32(in->inner_dst, order), l->width[word++]);
+		seen_put(ret, &bit, word_of_net32(in->inner_dst, order), l->view.width[word++]);
 	if (l->drawn & GS_BOT_DREW_MACS) {
 		const uint8_t third[4] = { in->macs[4], in->macs[5], in->macs[10], in->macs[11] };
-		seen_put(ret, &bit, word_load(in->macs, order), l->width[word++]);
-		seen_put(ret, &bit, word_load(in->macs + 6, order), l->width[word++]);
-		seen_put(ret, &bit, word_load(third, order), l->width[word++]);
+		seen_put(ret, &bit, word_load(in->macs, order), l->view.width[word++]);
+		seen_put(ret, &bit, word_load(in->macs + 6, order), l->view.width[word++]);
+		seen_put(ret, &bit, word_load(third, order), l->view.width[word++]);
 	}
 	const uint8_t *p = in->data;
-	for (; word < l->n_words && l->width[word] == 32; word++, p += 4)
+	for (; word < l->n_words && l->view.width[word] == 32; word++, p += 4)
 		seen_put(ret, &bit, word_load(p, order), 32);
-	if (word < l->n_words && l->width[word] == 16) {
+	if (word < l->n_words && l->view.width[word] == 16) {
 		seen_put(ret, &bit, order == GS_BOT_LITTLE ? p[0] | (uint32_t)p[1] << 8 : (uint32_t)p[0] << 8 | p[1], 16);
 		word++;
 		p += 2;
@@ -154,9 +158,9 @@ void link_predict(const struct link_layout *l, struct gs_bot_state s, struct lin
 	memset(ret, 0, sizeof *ret);
 	for (unsigned i = 0; i < l->n_words; i++) {
 		uint32_t v = s.w[3];
-		for (; at <= l->at[i]; at++)
+		for (; at <= l->view.at[i]; at++)
 			v = xorshift_forward(&s);
-		seen_put(ret, &bit, v, l->width[i]);
+		seen_put(ret, &bit, v, l->view.width[i]);
 	}
 }
 
@@ -209,23 +213,23 @@ static void word_put(struct code_word *w, const struct link_seen *s, unsigned at
 static void table_init(struct link_table *t, const struct gs_bot_tables *tables, const struct link_layout *layout)
 {
 	t->layout = *layout;
-	t->step = gf128_x_pow(layout->unit);
+	t->step = gf128_x_pow(layout->view.unit);
 	memset(t->first, 0, sizeof t->first);
 	for (unsigned i = 0; i < 128; i++) {
 		struct code_word *w = &t->first[i];
 		struct link_seen seen;
 		w->element = i < 64 ? (struct gf128){ UINT64_C(1) << i, 0 } : (struct gf128){ 0, UINT64_C(1) << (i - 64) };
 		link_predict(layout, gf128_to_state(&tables->map, w->element), &seen);
-		word_put(w, &seen, 0, layout->bits);
+		word_put(w, &seen, 0, layout->view.bits);
 	}
-	t->first_rank = reduce(t->first, 0, 0, layout->bits, t->first_pivot);
+	t->first_rank = reduce(t->first, 0, 0, layout->view.bits, t->first_pivot);
 }
 
 /* The code for packets `gap` apart. Returns its rank; below 128 the state would not be determined. */
 static unsigned table_code(const struct link_table *t, const struct gs_bot_tables *tables, unsigned gap, struct code_word w[128], uint16_t pivot[128])
 {
 	const struct gf128 jump = gf128_pow(t->step, gap);
-	const unsigned bits = t->layout.bits;
+	const unsigned bits = t->layout.view.bits;
 
 	memcpy(w, t->first, sizeof t->first);
 	memcpy(pivot, t->first_pivot, sizeof t->first_pivot);
@@ -241,18 +245,23 @@ static unsigned table_code(const struct link_table *t, const struct gs_bot_table
 	return reduce(w, t->first_rank, bits, t->packets * bits, pivot);
 }
 
+static uint64_t *table_checks(const struct link_table *t, unsigned gap)
+{
+	return t->checks[(gap - 1) / CHUNK_GAPS] + (size_t)((gap - 1) % CHUNK_GAPS) * CHECKS * t->blocks;
+}
+
 static void table_prepare(struct link_table *t, const struct gs_bot_tables *tables, unsigned gap)
 {
 	struct code_word w[128];
 	uint16_t pivot[128];
-	uint64_t *check = t->checks + (size_t)(gap - 1) * CHECKS * t->blocks;
-	const unsigned rank = table_code(t, tables, gap, w, pivot), bits = t->packets * t->layout.bits;
+	uint64_t *check = table_checks(t, gap);
+	const unsigned rank = table_code(t, tables, gap, w, pivot), bits = t->packets * t->layout.view.bits;
 	unsigned n = 0;
 
 	if (rank < 128) /* left without checks: table_solve refuses it */
 		return;
 	/* coordinates of the later packets first: those of the first packet alone say nothing about the gap */
-	for (unsigned bit = bits; bit-- > t->layout.bits && n < CHECKS;) {
+	for (unsigned bit = bits; bit-- > t->layout.view.bits && n < CHECKS;) {
 		bool is_pivot = false;
 		for (unsigned i = t->first_rank; i < 128; i++)
 			is_pivot |= pivot[i] == bit;
@@ -294,6 +303,13 @@ static bool table_solve(const struct link_table *t, const struct gs_bot_tables *
 	return true;
 }
 
+static void table_done(struct link_table *t)
+{
+	for (unsigned i = 0; i < CHUNKS; i++)
+		free(t->checks[i]);
+	*t = (struct link_table){ 0 };
+}
+
 /* ---- the linker ---- */
 
 int gs_bot_linker_new(const struct gs_bot_tables *t, unsigned max_tables, struct gs_bot_linker **ret, struct gs_error *err)
@@ -315,51 +331,55 @@ void gs_bot_linker_free(struct gs_bot_linker *l)
 	if (!l)
 		return;
 	for (unsigned i = 0; i < l->max_tables; i++)
-		free(l->table[i].checks);
+		table_done(&l->table[i]);
 	free(l->table);
 	free(l);
 }
 
-/* The table of a layout, made in the place of the one longest unused if it is new. NULL where memory ran out. */
+/* The table for a view, made in the place of the one longest unused if it is new. */
 static struct link_table *linker_table(struct gs_bot_linker *l, const struct link_layout *layout, unsigned packets)
 {
 	struct link_table *oldest = &l->table[0];
 
 	for (unsigned i = 0; i < l->max_tables; i++) {
 		struct link_table *t = &l->table[i];
-		if (t->checks && t->packets == packets && memcmp(&t->layout, layout, sizeof *layout) == 0) {
+		if (t->packets == packets && memcmp(&t->layout.view, &layout->view, sizeof layout->view) == 0) {
 			t->used = ++l->clock;
 			return t;
 		}
 		if (t->used < oldest->used)
 			oldest = t;
 	}
-	free(oldest->checks);
+	table_done(oldest);
 	*oldest = (struct link_table){
 		.packets = packets,
 		.max_gap = packets == 2 ? GS_BOT_LINK_MAX_GAP : GS_BOT_LINK_MAX_EQUAL,
-		.blocks = (packets * layout->bits + 63) / 64,
+		.blocks = (packets * layout->view.bits + 63) / 64,
 		.used = ++l->clock,
 	};
-	oldest->checks = calloc((size_t)oldest->max_gap * CHECKS * oldest->blocks, sizeof *oldest->checks);
-	if (!oldest->checks)
-		return NULL;
 	table_init(oldest, l->tables, layout);
 	return oldest;
 }
 
-/* The smallest gap that fits, 0 where none does. */
-static unsigned table_find(struct link_table *t, const struct gs_bot_tables *tables, const struct code_word *seen, unsigned max_gap, struct gs_bot_state *ret,
-                           uint64_t *work)
+/* Has the checks ready up to a distance. False where memory ran out. */
+static bool table_ready(struct gs_bot_linker *l, struct link_table *t, unsigned gap)
 {
-	for (unsigned gap = 1; gap <= max_gap && gap <= t->max_gap; gap++) {
-		if (gap > t->ready) {
-			table_prepare(t, tables, gap);
-			t->ready = gap;
-			*work += PREPARE_WORK;
-		}
-		++*work;
-		if (checks_hold(t->checks + (size_t)(gap - 1) * CHECKS * t->blocks, seen->block, t->blocks) && table_solve(t, tables, gap, seen, ret))
+	while (t->ready < gap) {
+		uint64_t **chunk = &t->checks[t->ready / CHUNK_GAPS];
+		if (!*chunk && !(*chunk = calloc((size_t)CHUNK_GAPS * CHECKS * t->blocks, sizeof **chunk)))
+			return false;
+		table_prepare(t, l->tables, ++t->ready);
+		l->work += PREPARE_WORK;
+	}
+	return true;
+}
+
+/* The smallest distance from `from` to `to`, in units, that fits; 0 where none does. */
+static unsigned table_find(struct gs_bot_linker *l, struct link_table *t, const struct code_word *seen, unsigned from, unsigned to, struct gs_bot_state *ret)
+{
+	for (unsigned gap = from; gap <= to && gap <= t->max_gap && table_ready(l, t, gap); gap++) {
+		l->work++;
+		if (checks_hold(table_checks(t, gap), seen->block, t->blocks) && table_solve(t, l->tables, gap, seen, ret))
 			return gap;
 	}
 	return 0;
@@ -445,60 +465,96 @@ unsigned link_bits(const struct gs_bot_input *in, unsigned n)
 	if (!read_options(in, n, &o))
 		return 0;
 	link_layout_of(shortest(in, n), o.orders[0], o.drawn, false, o.data_words, &l);
-	return l.bits;
+	return l.view.bits;
+}
+
+/*
+ * Ways in which the draws may have been made. Differing sources were probably drawn, differing destinations have a drawn host part; bit 0: the latter is not so, bit 1: the former,
+ * bit 2: data that was not seen was not drawn, bit 3: only some targets are prefixes, so that the distance may be any number of draws. The likeliest first, since 5
+ * packets of 4 draws look like 4 packets of 5.
+ */
+#define WAYS 16
+
+static bool way_layout(const struct gs_bot_input *in, unsigned n, const struct options *o, unsigned way, enum gs_bot_order order, struct link_layout *ret)
+{
+	if ((way & 2 && !o->maybe_src) || (way & 4 && !o->maybe_data) || (way & 8 && way & 1))
+		return false;
+	const unsigned drawn = o->drawn | (o->maybe_src && !(way & 2) ? GS_BOT_DREW_SRC : 0) | (o->maybe_data && !(way & 4) ? GS_BOT_DREW_DATA : 0);
+	link_layout_of(shortest(in, n), order, drawn, o->likely_host != (way & 1), o->data_words, ret);
+	if (way & 8)
+		ret->view.unit = 1;
+	const unsigned bits = n * ret->view.bits;
+	return bits <= LINK_BLOCKS * 64 && bits >= 128 + MIN_CHECK_BITS;
+}
+
+/* Tries one way at the distances from..to; 0 where none fits. */
+static unsigned way_find(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned n, const struct link_layout *layout, unsigned from, unsigned to, struct gs_bot_state *ret)
+{
+	struct code_word seen = { 0 };
+	for (unsigned i = 0; i < n; i++) {
+		struct link_seen one;
+		link_read(layout, &in[i], &one);
+		word_put(&seen, &one, i * layout->view.bits, layout->view.bits);
+	}
+	return table_find(l, linker_table(l, layout, n), &seen, from, to, ret);
+}
+
+/* Where sources differ but a way without them was found: were they drawn after all? Then every one of them is the draw before the packet's others. */
+static void settle_source(const struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned n, const struct options *o, struct gs_bot_link *link, struct link_layout *layout)
+{
+	struct link_layout with;
+	struct gs_bot_state s = gs_bot_state_step(link->before, -1);
+	if (!o->maybe_src || link->drawn & GS_BOT_DREW_SRC)
+		return;
+	link_layout_of(shortest(in, n), link->byte_order, link->drawn | GS_BOT_DREW_SRC, link->host_drawn, o->data_words, &with);
+	for (unsigned i = 0; i < n; i++, s = gs_bot_state_jump(l->tables, s, link->distance)) {
+		struct link_seen would, seen;
+		link_predict(&with, s, &would);
+		link_read(&with, &in[i], &seen);
+		if (!link_seen_equal(&would, &seen))
+			return;
+	}
+	link->before = gs_bot_state_step(link->before, -1);
+	link->drawn = with.drawn;
+	link->draws = with.draws;
+	link->gap = link->distance % with.draws ? 0 : link->distance / with.draws;
+	*layout = with;
 }
 
 bool link_find(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned n, unsigned max_gap, struct gs_bot_link *ret, struct link_layout *ret_layout)
 {
+	const unsigned limit = n > 2 ? GS_BOT_LINK_MAX_EQUAL : max_gap, soon = limit < SOON ? limit : SOON;
 	struct options o;
 	unsigned tried = 0;
 
 	if (n < 2 || n > GS_BOT_LINK_MAX || !read_options(in, n, &o))
 		return false;
-	/*
-	 * Differing sources were probably drawn, differing destinations have a drawn host part; bit 0: the latter is not so, bit 1: the former, bit 2: data that was not
-	 * seen was not drawn, bit 3: only some targets are prefixes, so that the distance may be any number of draws. The likeliest first, since 5 packets of 4 draws look
-	 * like 4 packets of 5.
-	 */
-	for (unsigned way = 0; way < 16; way++) {
-		if ((way & 2 && !o.maybe_src) || (way & 4 && !o.maybe_data) || (way & 8 && (way & 1 || n > 2)))
-			continue;
-		const bool host = o.likely_host != (way & 1);
-		const unsigned drawn = o.drawn | (o.maybe_src && !(way & 2) ? GS_BOT_DREW_SRC : 0) | (o.maybe_data && !(way & 4) ? GS_BOT_DREW_DATA : 0);
-		for (unsigned k = 0; k < o.n_orders; k++) {
+	/* the way that worked last is tried first, then short distances in all ways, then long ones */
+	for (unsigned round = 0; round < 1 + 2 * WAYS; round++) {
+		const unsigned way = round ? (round - 1) % WAYS : l->last_way, from = round > WAYS ? soon + 1 : 1, to = round > WAYS ? limit : soon;
+		for (unsigned k = 0; k < o.n_orders && from <= to; k++) {
 			struct link_layout layout;
-			struct code_word seen = { 0 };
 			struct gs_bot_state s;
-			link_layout_of(shortest(in, n), o.orders[k], drawn, host, o.data_words, &layout);
-			if (way & 8)
-				layout.unit = 1;
-			const unsigned bits = n * layout.bits, reach = n == 2 ? max_gap : GS_BOT_LINK_MAX_EQUAL;
-			if (bits > LINK_BLOCKS * 64 || bits < 128 + MIN_CHECK_BITS)
+			if (!way_layout(in, n, &o, way, o.orders[k], &layout))
 				continue;
-			for (unsigned i = 0; i < n; i++) {
-				struct link_seen one;
-				link_read(&layout, &in[i], &one);
-				word_put(&seen, &one, i * layout.bits, layout.bits);
-			}
-			struct link_table *t = linker_table(l, &layout, n);
-			if (!t)
-				return false;
-			const unsigned gap = table_find(t, l->tables, &seen, reach, &s, &l->work);
-			tried += gap ? gap : reach;
+			const unsigned gap = way_find(l, in, n, &layout, from, to, &s), distance = gap * layout.view.unit;
+			tried += gap ? gap - from + 1 : to - from + 1;
 			if (!gap)
 				continue;
 			*ret = (struct gs_bot_link){
 				.before = s,
-				.distance = gap * layout.unit,
-				.gap = gap * layout.unit % layout.draws ? 0 : gap * layout.unit / layout.draws,
+				.distance = distance,
+				.gap = distance % layout.draws ? 0 : distance / layout.draws,
 				.draws = layout.draws,
-				.check_bits = (uint16_t)(bits - 128),
+				.check_bits = (uint16_t)(n * layout.view.bits - 128),
 				.tries = (uint16_t)(32 - __builtin_clz(tried)),
-				.drawn = (uint8_t)drawn,
-				.byte_order = o.orders[k],
-				.host_drawn = host,
+				.drawn = layout.drawn,
+				.byte_order = layout.byte_order,
+				.host_drawn = layout.host_drawn,
 			};
 			*ret_layout = layout;
+			settle_source(l, in, n, &o, ret, ret_layout);
+			l->last_way = way & 8 ? 0 : way; /* any distance would do for that one: it must stay the last resort */
 			return true;
 		}
 	}

@@ -8,15 +8,20 @@
 #define LINK_BLOCKS 8       /* of 64 bits: what all packets of a link show together */
 #define LINK_MAX_BITS 256   /* what one packet may show */
 
-/* Which draws of a packet are seen. Compared with memcmp: no padding, unused entries zero. */
-struct link_layout {
-	uint16_t draws;                 /* per packet, a host part included */
-	uint16_t unit;                  /* draws by which distances are tried: draws, or 1 */
-	uint8_t byte_order, drawn;
-	uint8_t host_drawn, n_words;
+/* The draws of a packet that are seen, and the unit in which distances are tried: all that the equations depend on. Compared with memcmp: no padding, unused entries zero. */
+struct link_view {
+	uint16_t unit;                  /* draws: those of a packet, or 1 */
 	uint16_t bits;                  /* seen, the sum of the widths */
 	uint16_t at[LINK_MAX_WORDS];    /* draw number, 0 the first after the host part */
 	uint8_t width[LINK_MAX_WORDS];  /* lower bits seen: 8, 16 or 32 */
+};
+
+struct link_layout {
+	struct link_view view;
+	unsigned n_words;
+	uint16_t draws;                 /* per packet, a host part included */
+	uint8_t byte_order, drawn;
+	bool host_drawn;
 };
 
 /* What it shows, in the order of the layout's words; bit 0 of block 0 first. */

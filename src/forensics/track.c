@@ -27,6 +27,7 @@
 #define REACH_MAX 256
 #define REACH_SAMPLED 2         /* where gaps are so long that looking ahead is in vain */
 #define BACK_MAX 16             /* steps looked back for a late packet */
+#define DISTANCES_SETTLED 16
 #define STREAMS_OF_PROCESS 2048
 #define SLACK_NS (2 * GS_NS_PER_S)
 #define HOST_LENGTHS 0xfffffffeu /* 1 to 31 */
@@ -42,7 +43,7 @@ static struct gs_tracker_limits defaults(const struct gs_tracker_limits *given)
 	l.streams = l.streams ? l.streams : 131072;
 	l.groups = l.groups ? (l.groups + GROUP_WAYS - 1) / GROUP_WAYS * GROUP_WAYS : 4096;
 	l.source_counters = l.source_counters ? l.source_counters : 1024;
-	l.link_tables = l.link_tables ? l.link_tables : 4;
+	l.link_tables = l.link_tables ? l.link_tables : 12;
 	l.searches_per_s = l.searches_per_s ? l.searches_per_s : 20000;
 	return l;
 }
@@ -287,13 +288,12 @@ static uint32_t host_lengths(uint32_t dst, uint32_t host, uint32_t other_dst, ui
  */
 static bool stream_is_prefix_for(const struct stream *s, const struct sighted *p, int64_t d)
 {
-	const int64_t plain = s->key.draws;
-	if (plain == 0) /* an unknown variant: nothing to go by */
+	if (s->key.draws == 0) /* an unknown variant: nothing to go by */
 		return true;
 	if (d == 0)
 		return false;
 	/* all that is known of the grid: a round with prefixes and single targets may lie on neither or, by chance, on the wrong one */
-	const int64_t grid = (int64_t)greatest_divisor((uint64_t)(d < 0 ? -d : d), s->gcd);
+	const uint64_t grid = greatest_divisor((uint64_t)(d < 0 ? -d : d), s->gcd), plain = stream_draws(&s->key, grid);
 	const bool on_plain = grid % plain == 0, on_host = grid % (plain + 1) == 0;
 	const uint32_t lengths = host_lengths(s->dst, s->host_draw, p->dst, p->host_draw) & s->lengths;
 	if (on_host && !on_plain)
@@ -301,9 +301,8 @@ static bool stream_is_prefix_for(const struct stream *s, const struct sighted *p
 	return lengths & (on_plain && !on_host ? HOST_LENGTHS_SURE : HOST_LENGTHS);
 }
 
-void track_put(struct gs_tracker *t, struct stream *s, const struct sighted *p, int64_t off)
+static void stream_put(struct stream *s, const struct sighted *p, int64_t off)
 {
-	(void)t;
 	s->seen++;
 	if (s->lengths && s->seen < LENGTHS_PACKETS)
 		s->lengths &= host_lengths(s->dst, s->host_draw, p->dst, p->host_draw);
@@ -337,6 +336,25 @@ void track_put(struct gs_tracker *t, struct stream *s, const struct sighted *p, 
 	if (k < TRACK_WINDOW)
 		s->window |= UINT64_C(1) << k;
 	s->unique++;
+}
+
+/*
+ * Packets of one stream lie whole rounds apart, and a round is at least a packet. What does not fit belongs to another attack that happens to begin with the same inner source.
+ * Sixteen distances leave no doubt about the round but once in 2^16.
+ */
+static bool stream_grid_allows(const struct stream *s, int64_t off)
+{
+	const int64_t d = off - s->first_off;
+	const uint64_t grid = greatest_divisor((uint64_t)(d < 0 ? -d : d), s->gcd);
+	return d == 0 || (s->distances >= DISTANCES_SETTLED ? grid == s->gcd : grid >= s->key.draws);
+}
+
+bool track_put(struct stream *s, const struct sighted *p, int64_t off)
+{
+	if (!stream_grid_allows(s, off) || (p->dst != s->dst && !stream_is_prefix_for(s, p, off - s->first_off)))
+		return false;
+	stream_put(s, p, off);
+	return true;
 }
 
 /* Whether time allows that a packet at this place belongs to this run of the stream, not to a later one that repeats it. */
@@ -396,7 +414,7 @@ static uint32_t chain_find(struct gs_tracker *t, const struct stream_head *h, co
 	return TRACK_NONE;
 }
 
-/* The stream of the process that a packet at this place belongs to: the latest that time and destination allow. */
+/* The stream of the process that a packet at this place belongs to: the latest that time, grid and destination allow. */
 static uint32_t chain_choose(struct gs_tracker *t, const struct stream_head *h, uint32_t process, const struct sighted *p, int64_t off)
 {
 	uint32_t best = TRACK_NONE;
@@ -404,7 +422,8 @@ static uint32_t chain_choose(struct gs_tracker *t, const struct stream_head *h, 
 
 	for (uint32_t i = h->first; i != TRACK_NONE && looked < CHAIN_MAX; i = t->stream[i].next, looked++) {
 		const struct stream *s = &t->stream[i];
-		if (s->process != process || (s->dst != p->dst && !stream_is_prefix_for(s, p, off - s->first_off)) || !stream_accepts(s, off, p->ts))
+		if (s->process != process || !stream_grid_allows(s, off) || (s->dst != p->dst && !stream_is_prefix_for(s, p, off - s->first_off)) ||
+		    !stream_accepts(s, off, p->ts))
 			continue;
 		if (best == TRACK_NONE || s->last_ts.ns > t->stream[best].last_ts.ns)
 			best = i;
@@ -418,10 +437,10 @@ static uint64_t first_unit(const struct gs_tracker *t, const struct process *p, 
 	unsigned looked = 0;
 	for (uint32_t i = p->streams; i != TRACK_NONE && looked < CHAIN_MAX; i = t->stream[i].next_of_process, looked++) {
 		const struct stream *s = &t->stream[i];
-		if (s->gcd && s->key.draws == key->draws && s->key.data_len == key->data_len && s->key.flood == key->flood)
+		if (s->gcd && s->key.draws == key->draws && s->key.unseen == key->unseen && s->key.data_len == key->data_len && s->key.flood == key->flood)
 			return s->gcd;
 	}
-	return key->draws;
+	return stream_draws(key, 0);
 }
 
 static uint32_t stream_new(struct gs_tracker *t, struct stream_head *h, uint32_t process, const struct sighted *p, int64_t off)
@@ -482,7 +501,7 @@ int32_t track_place(struct gs_tracker *t, const struct sighted *p, uint32_t *ret
 	if (h && !is_new) {
 		const uint32_t i = chain_find(t, h, p, &off, &process);
 		if (i != TRACK_NONE) {
-			track_put(t, &t->stream[i], p, off);
+			stream_put(&t->stream[i], p, off);
 			*ret_stream = i;
 			return (int32_t)t->stream[i].process;
 		}
@@ -504,7 +523,7 @@ int32_t track_place(struct gs_tracker *t, const struct sighted *p, uint32_t *ret
 	uint32_t i = chain_choose(t, h, process, p, off);
 	if (i != TRACK_NONE) {
 		stream_learn_reach(&t->stream[i], off);
-		track_put(t, &t->stream[i], p, off);
+		stream_put(&t->stream[i], p, off);
 	} else {
 		i = stream_new(t, h, process, p, off);
 	}
@@ -527,11 +546,14 @@ int32_t gs_tracker_add(struct gs_tracker *t, const struct gs_bot_input *in, cons
 	if (!proof->has_state)
 		return track_group(t, in, proof, ts);
 
+	const bool unseen = proof->facts & GS_BOT_FACT_DATA_UNSEEN && proof->drawn & GS_BOT_DREW_DATA && proof->draws;
+	const uint16_t unseen_draws = unseen ? (uint16_t)draws_of_data(in->data_wire_len) : 0;
 	const struct sighted p = {
 		.key = {
 			.inner_src = in->inner_src,
 			.data_len = in->data_wire_len,
-			.draws = proof->draws,
+			.draws = (uint16_t)(proof->draws - unseen_draws),
+			.unseen = unseen_draws,
 			.flood = proof->flood,
 			.byte_order = proof->byte_order,
 			.zero_data = (proof->facts & GS_BOT_FACT_ZERO_DATA) != 0,

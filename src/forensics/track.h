@@ -20,9 +20,10 @@
 struct stream_key {
 	uint32_t inner_src;   /* as the network writes it */
 	uint32_t data_len;
-	uint16_t draws;       /* per packet, host part not counted; 0 unknown */
+	uint16_t draws;       /* per packet, host part and unseen data not counted; 0 unknown */
+	uint16_t unseen;      /* draws of data that was sent but not captured: drawn or zeros, nobody can say from one packet */
 	uint8_t flood, byte_order, zero_data;
-	uint8_t pad[3];
+	uint8_t pad;
 };
 
 struct stream {
@@ -136,8 +137,15 @@ struct sighted {
 	uint8_t drawn;
 };
 
-/* The same with its distance from a stream's last packet known: skips all searching. */
-void track_put(struct gs_tracker *t, struct stream *s, const struct sighted *p, int64_t off);
+/* Draws per packet of a stream whose packets lie multiples of `grid` apart. Unseen data was drawn if the grid allows that: n packets, at most n host parts. */
+static inline uint64_t stream_draws(const struct stream_key *k, uint64_t grid)
+{
+	const uint64_t full = (uint64_t)k->draws + k->unseen;
+	return k->unseen && grid && (grid < full || grid % full > grid / full) ? k->draws : full;
+}
+
+/* Puts a packet whose place in a stream is known there. False where it does not fit the stream's rounds or destination after all. */
+bool track_put(struct stream *s, const struct sighted *p, int64_t off);
 
 /* Finds or makes the stream; returns the process or GS_TRACK_...; *ret_stream is TRACK_NONE where there was no room for a stream. */
 int32_t track_place(struct gs_tracker *t, const struct sighted *p, uint32_t *ret_stream);

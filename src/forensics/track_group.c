@@ -12,7 +12,8 @@
 
 #define PAIR_BITS 80       /* a packet that shows this much needs one partner */
 #define LINK_BITS 160      /* else so much is needed of all together */
-#define AHEAD_DRAWS 512    /* packets looked ahead one by one, where rounds do not fit */
+#define AHEAD_PACKETS 512
+#define AHEAD_DRAWS 2048
 #define BACK_PACKETS 256
 #define REPLACED_INNER_ID 999 /* where the outer one was 0, which the sending kernel replaces */
 #define WORK_OF_SEARCH 1000 /* tests of a distance that cost as much as a position */
@@ -87,11 +88,14 @@ static struct gs_bot_input input_of(const struct waiting *w)
 
 static struct sighted sighted_of(const struct group *g, const struct gs_tracker *t, const struct gs_bot_input *in, struct gf128 e, struct gs_time ts)
 {
+	const uint16_t data = (uint16_t)draws_of_data(in->data_wire_len);
+	const bool unseen = g->key.data_len == 0 && !g->key.zero_data && data;
 	return (struct sighted){
 		.key = {
 			.inner_src = in->inner_src,
 			.data_len = in->data_wire_len,
-			.draws = (uint16_t)(g->layout.draws - g->layout.host_drawn),
+			.draws = (uint16_t)(g->layout.draws - g->layout.host_drawn - (unseen && g->layout.drawn & GS_BOT_DREW_DATA ? data : 0)),
+			.unseen = unseen ? data : 0,
 			.flood = in->flood,
 			.byte_order = g->layout.byte_order,
 			.zero_data = g->key.zero_data,
@@ -112,12 +116,14 @@ static bool shows(const struct gs_tracker *t, const struct link_layout *l, struc
 	return link_seen_equal(&would, seen);
 }
 
-/* Looks `n` times `unit` draws ahead of (or, unit negative, behind) the element. The number of steps, or 0. */
+/* Looks `n` times `unit` draws ahead of (or, unit negative, behind) the element. The number of steps, or 0. What shows few bits is looked for less far, so that chance
+ * stays below 2^-12. */
 static unsigned look(const struct gs_tracker *t, const struct link_layout *l, const struct link_seen *seen, struct gf128 *e, int64_t unit, unsigned n)
 {
 	const struct gf128 step = gf128_x_pow(unit);
+	const unsigned most = l->view.bits < 28 ? 1u << (l->view.bits > 12 ? l->view.bits - 12 : 0) : n;
 	struct gf128 at = *e;
-	for (unsigned i = 1; i <= n; i++) {
+	for (unsigned i = 1; i <= n && i <= most; i++) {
 		at = gf128_mul(at, step);
 		if (shows(t, l, at, seen)) {
 			*e = at;
@@ -134,33 +140,30 @@ static bool group_confirm(struct gs_tracker *t, struct group *g, const struct gs
 	struct link_seen seen;
 	struct gf128 e = s->last;
 	int64_t off = s->last_off;
-	unsigned n = 0;
 
 	link_read(&g->layout, in, &seen);
 	if (!shows(t, &g->layout, e, &seen)) {
-		if (s->unit && (n = look(t, &g->layout, &seen, &e, (int64_t)s->unit, s->reach)) != 0)
-			off += n * (int64_t)s->unit;
-		else if (!track_afford(t, ts, 3))
-			return false;
-		else if ((n = look(t, &g->layout, &seen, &e, g->layout.draws, AHEAD_DRAWS)) != 0)
-			off += n * (int64_t)g->layout.draws;
-		else if (s->unit && (n = look(t, &g->layout, &seen, &e, -(int64_t)s->unit, s->reach)) != 0)
-			off -= n * (int64_t)s->unit;
-		else
+		/* rounds; packets, if the rounds were taken too long; draws, if packets are not all alike; backwards */
+		const struct { int64_t unit; unsigned n, cost; } looks[] = {
+			{ (int64_t)s->unit, s->reach, 0 }, { g->layout.draws, AHEAD_PACKETS, 3 }, { 1, AHEAD_DRAWS, 10 }, { -(int64_t)s->unit, s->reach, 1 },
+		};
+		unsigned n = 0;
+		for (unsigned i = 0; i < sizeof looks / sizeof *looks && n == 0; i++) {
+			if (looks[i].unit == 0 || (looks[i].cost && !track_afford(t, ts, looks[i].cost)))
+				continue;
+			n = look(t, &g->layout, &seen, &e, looks[i].unit, looks[i].n);
+			off += n * looks[i].unit;
+		}
+		if (n == 0)
 			return false;
 	}
 	const struct sighted p = sighted_of(g, t, in, e, ts);
 	uint32_t stream = g->stream;
-	if (p.dst == s->dst || s->host_hits || g->layout.host_drawn) {
-		track_put(t, s, &p, off);
-		*ret_process = (int32_t)s->process;
-	} else {
-		*ret_process = track_place(t, &p, &stream);
-	}
+	*ret_process = track_put(s, &p, off) ? (int32_t)s->process : track_place(t, &p, &stream);
 	if (*ret_process < 0)
 		return false;
 	t->tally.untracked += stream == TRACK_NONE;
-	track_count(t, (uint32_t)*ret_process, in, ts, g->layout.bits);
+	track_count(t, (uint32_t)*ret_process, in, ts, g->layout.view.bits);
 	return true;
 }
 
@@ -179,7 +182,7 @@ static void group_recover(struct gs_tracker *t, struct group *g, unsigned n, str
 			if (process >= 0) {
 				t->tally.pending--;
 				t->tally.untracked += stream == TRACK_NONE;
-				track_count(t, (uint32_t)process, &in, p.ts, g->layout.bits);
+				track_count(t, (uint32_t)process, &in, p.ts, g->layout.view.bits);
 				e = at;
 				continue;
 			}
@@ -204,9 +207,7 @@ static int32_t group_linked(struct gs_tracker *t, struct group *g, unsigned n, c
 		const struct gs_bot_input in = input_of(&g->waiting[base + i]);
 		const struct sighted p = sighted_of(g, t, &in, e, g->waiting[base + i].ts);
 		int32_t here = process;
-		if (i && stream != TRACK_NONE && (p.dst == t->stream[stream].dst || l->host_drawn))
-			track_put(t, &t->stream[stream], &p, t->stream[stream].last_off + apart);
-		else
+		if (i == 0 || stream == TRACK_NONE || !track_put(&t->stream[stream], &p, t->stream[stream].last_off + apart))
 			here = track_place(t, &p, &stream);
 		if (i == 0 && here < 0)
 			return here; /* all stay where they are */

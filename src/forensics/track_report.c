@@ -34,7 +34,7 @@ static uint64_t gcd_of(uint64_t a, uint64_t b)
 
 static bool same_orders(const struct stream_key *a, const struct stream_key *b)
 {
-	return a->data_len == b->data_len && a->draws == b->draws && a->flood == b->flood && a->byte_order == b->byte_order &&
+	return a->data_len == b->data_len && a->draws == b->draws && a->unseen == b->unseen && a->flood == b->flood && a->byte_order == b->byte_order &&
 	       a->zero_data == b->zero_data;
 }
 
@@ -46,7 +46,7 @@ static bool times_meet(const struct stream *a, const struct stream *b)
 /* Whether the stream's target is a prefix: after some packets the draws before them say so for certain, also where all came to one address; before that its grid. */
 static bool stream_host_drawn(const struct stream *s)
 {
-	const uint64_t draws = s->key.draws;
+	const uint64_t draws = stream_draws(&s->key, s->gcd);
 	if (draws == 0)
 		return false;
 	if (s->seen >= HOST_PACKETS)
@@ -68,10 +68,12 @@ static bool whole_packets(uint64_t apart, uint64_t draws)
  */
 static bool same_attack(const struct stream *a, const struct stream *b)
 {
-	const uint64_t round = gcd_of(a->gcd, b->gcd), draws = a->key.draws;
+	const uint64_t round = gcd_of(a->gcd, b->gcd), draws = stream_draws(&a->key, round);
 	const bool host_a = stream_host_drawn(a), host_b = stream_host_drawn(b);
 
 	if (!same_orders(&a->key, &b->key) || a->key.inner_src == b->key.inner_src || draws == 0 || !times_meet(a, b))
+		return false;
+	if (a->gcd != b->gcd && a->distances >= SURE_DISTANCES && b->distances >= SURE_DISTANCES)
 		return false;
 	const uint64_t apart = (uint64_t)(a->first_off > b->first_off ? a->first_off - b->first_off : b->first_off - a->first_off);
 	if (round == 0) /* one packet each: whole packets apart, and not many of them */
@@ -81,23 +83,34 @@ static bool same_attack(const struct stream *a, const struct stream *b)
 		return false;
 	if (!host_a && !host_b && round % draws == 0)
 		return rest % draws == 0;
-	if (host_a && host_b && round % (draws + 1) == 0)
-		return rest % (draws + 1) == 0;
 	return whole_packets(rest, draws) || whole_packets(round - rest, draws); /* the other may come first in a round */
 }
 
-/* Numbers the attacks of a process; returns how many. Streams come newest first. */
+static void relabel(struct gs_tracker *t, const struct process *p, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process)
+		if (t->stream[i].attack == from)
+			t->stream[i].attack = to;
+}
+
+/* Numbers the attacks of a process from 0 on; returns how many. Two streams may be known for one attack only by a third one. */
 static uint32_t number_attacks(struct gs_tracker *t, const struct process *p)
 {
-	uint32_t n = 0;
+	uint32_t labels = 0, n = 0;
+
 	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process) {
 		struct stream *s = &t->stream[i];
-		s->attack = TRACK_NONE;
-		for (uint32_t k = p->streams; k != i && s->attack == TRACK_NONE; k = t->stream[k].next_of_process)
-			if (same_attack(s, &t->stream[k]))
-				s->attack = t->stream[k].attack;
-		if (s->attack == TRACK_NONE)
-			s->attack = n++;
+		s->attack = labels++;
+		for (uint32_t k = p->streams; k != i; k = t->stream[k].next_of_process)
+			if (t->stream[k].attack != s->attack && same_attack(s, &t->stream[k]))
+				relabel(t, p, s->attack, t->stream[k].attack);
+	}
+	for (uint32_t label = 0; label < labels; label++) {
+		bool any = false;
+		for (uint32_t i = p->streams; i != TRACK_NONE && !any; i = t->stream[i].next_of_process)
+			any = t->stream[i].attack == label;
+		if (any)
+			relabel(t, p, label, n++);
 	}
 	return n;
 }
@@ -181,6 +194,8 @@ static void settle_targets(const struct sums *s, uint64_t draws, struct gs_bot_a
 	*ret_round = s->round;
 	*ret_begin = s->first_off;
 	a->targets = targets_of(s->round, draws, s->streams, s->hosts);
+	if (draws && a->targets == 0)
+		*ret_round = 0; /* less than a packet, or no number of packets: two attacks taken for one. Better no number than a wrong one. */
 	if (!s->has_start)
 		return;
 	/* the largest number of targets that the start allows; the gcd may still be a multiple of a round */
@@ -215,14 +230,15 @@ struct beside {
 static void finish_attack(const struct gs_tracker *t, const struct process *p, uint32_t number, const struct sums *s, struct gs_bot_attack *ret, struct beside *ret_beside)
 {
 	const struct stream_key *key = &s->first->key;
+	const uint64_t draws = stream_draws(key, s->round);
 	uint64_t round, expected = 0;
 	int64_t begin;
 
 	*ret = (struct gs_bot_attack){
 		.flood = key->flood,
-		.drawn = s->first->drawn,
+		.drawn = key->unseen ? (uint8_t)((s->first->drawn & ~GS_BOT_DREW_DATA) | (draws > key->draws ? GS_BOT_DREW_DATA : 0)) : s->first->drawn,
 		.host_drawn = s->hosts > 0,
-		.draws = key->draws,
+		.draws = (uint16_t)draws,
 		.data_len = key->data_len,
 		.targets_seen = s->streams,
 		.rounds = 1,
@@ -234,7 +250,7 @@ static void finish_attack(const struct gs_tracker *t, const struct process *p, u
 		.inner_src = address_of(key->inner_src),
 		.loss = -1,
 	};
-	settle_targets(s, key->draws, ret, &round, &begin);
+	settle_targets(s, draws, ret, &round, &begin);
 	*ret_beside = (struct beside){ .sure = ret->has_start || (s->distances >= SURE_DISTANCES && ret->targets <= MAX_TARGETS) };
 	if (round == 0)
 		return;
@@ -269,7 +285,8 @@ static bool attack_get(const struct gs_tracker *t, const struct process *p, uint
 	if (s.streams == 0)
 		return false;
 	/* a mixed attack: this target may be a single address and others before it prefixes */
-	s.start_host |= s.round && s.first->key.draws && s.round % s.first->key.draws != 0;
+	const uint64_t draws = stream_draws(&s.first->key, s.round);
+	s.start_host |= draws && s.round % draws != 0;
 	finish_attack(t, p, number, &s, ret, ret_beside);
 	return true;
 }
@@ -471,14 +488,15 @@ bool gs_tracker_seed_job(struct gs_tracker *t, uint32_t number, uint64_t budget,
 		return false;
 	const struct gs_bot_state from = gf128_to_state(&t->tables->map, s->first);
 	gs_bot_seed_start(ret, &from, word_of_net32(s->key.inner_src, s->key.byte_order), budget);
-	if (s->key.draws == 0 || s->distances < SURE_DISTANCES)
+	const uint64_t draws = stream_draws(&s->key, s->gcd);
+	if (draws == 0 || s->distances < SURE_DISTANCES)
 		return true;
-	const uint32_t n = targets_of(s->gcd, s->key.draws, 1, stream_host_drawn(s));
+	const uint32_t n = targets_of(s->gcd, draws, 1, stream_host_drawn(s));
 	if (n && n <= MAX_TARGETS && s->gcd <= UINT32_MAX) {
 		ret->fit_step = (uint32_t)s->gcd;
-		ret->fit_draws = s->key.draws;
+		ret->fit_draws = (uint16_t)draws;
 		ret->fit_targets = (uint16_t)n;
-		ret->fit_host = s->gcd % s->key.draws != 0 || stream_host_drawn(s);
+		ret->fit_host = s->gcd % draws != 0 || stream_host_drawn(s);
 	}
 	return true;
 }
