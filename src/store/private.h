@@ -6,7 +6,7 @@
  *   append.c   rows into batches, commits                                      input.c    content that is known
  *   ranges.c   sets of rows, by store and sequence
  *   cell.c     cells: sums by hour; blocks of them as columns                  rollup.c   rows into cells, runs of blocks, merging
- *   scan.c     questions: which blocks and rows, and what is added up          count.c    how many different sources
+ *   scan.c     questions (scan.h lists its files)                              count.c    how many different sources
  *   keep.c     prune, compact, info                                            check.c    everything against everything
  *   archive.c  out and in                                                      answer.c   answers kept
  *   pin.c      origins of the day
