@@ -90,8 +90,9 @@ struct progress {
 	struct timespec start, last;
 };
 void progress_start(struct progress *p, bool quiet); /* also catches the signals */
-bool progress_show(struct progress *p, uint64_t done, uint64_t total, const struct gs_tally *t);
+bool progress_show(struct progress *p, uint64_t done, uint64_t total, const struct gs_tally *t); /* t NULL: nothing is read but the store */
 void progress_clear(struct progress *p);
+void progress_end(struct progress *p); /* nothing asks any more whether it was interrupted: the signals end the program again */
 
 /* Opens the store that the options name. 0 or negative with a sentence. store.c */
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err);

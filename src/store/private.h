@@ -122,11 +122,16 @@ struct shape {
 #define PART_ALL INT32_MIN   /* the part that knows no hours, destinations and shapes */
 #define HOUR_NONE INT32_MIN
 
+/* Beside enum gs_sighting_flag, for what an answer must tell apart though no question groups by it. */
+#define CELL_NO_LENGTH 0x40  /* packets of unknown length: they are not in `bytes` */
+#define CELL_OURS 0x80       /* the source may be our own address: quoted by an ICMP error, or its own destination. Withheld with destinations */
+#define CELL_FLAGS (GS_SIGHTING_FOLDED | GS_SIGHTING_DST_FOLDED | CELL_NO_LENGTH | CELL_OURS)
+
 /* Key first, in the order they are sorted by. hour counts from 1970. */
 struct cell {
 	struct gs_addr src;
 	uint8_t class_;
-	uint8_t flags;           /* enum gs_sighting_flag */
+	uint8_t flags;           /* enum gs_sighting_flag, CELL_... */
 	int32_t hour;
 	uint16_t sensor;
 	struct gs_addr dst;

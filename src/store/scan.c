@@ -12,6 +12,14 @@
 
 #define MEMORY_DEFAULT (256u << 20)
 
+int scan_progress(struct scan *s, uint64_t done)
+{
+	s->done += done;
+	if (!s->o->progress || s->o->progress(s->o->progress_arg, s->done < s->work ? s->done : s->work, s->work))
+		return 0;
+	return gs_fail(s->err, GS_ERR_INTERRUPTED, "interrupted while reading store %s", s->st->path);
+}
+
 void scan_note(struct scan *s, const char *format, ...)
 {
 	va_list ap;

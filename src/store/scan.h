@@ -71,6 +71,8 @@ struct scan {
 	struct srcset src;
 	struct gs_hll *all_hll; /* sources without a number */
 	bool src_lost;         /* numbers were given up: the total is an estimate */
+	bool dst_lost;         /* counting by destination was given up: more than fit */
+	uint64_t done, work;   /* cells and rows, for the progress */
 	uint64_t folded_sources;
 	uint32_t *ids;         /* of the block at hand */
 	bool *dst_on;
@@ -124,6 +126,18 @@ static inline int out_done(struct scan *s)
 
 void out_sum(struct gs_sighting *g, const struct sum *m);
 
+/* Flags of a cell as those of a sum, which tell CELL_OURS apart but not CELL_NO_LENGTH. */
+static inline uint8_t sum_flags(uint8_t flags)
+{
+	return flags & (uint8_t)~CELL_NO_LENGTH;
+}
+
+static inline void out_flags(struct gs_sighting *g, uint8_t flags)
+{
+	g->flags = flags & FOLDED;
+	g->via = flags & CELL_OURS ? GS_VIA_ICMP : 0;
+}
+
 static inline uint32_t clamp32(uint64_t v)
 {
 	return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
@@ -143,9 +157,11 @@ static inline void sum_add(struct sum *to, const struct sum *m)
 	to->last_ns = m->last_ns > to->last_ns ? m->last_ns : to->last_ns;
 }
 
-static inline void total_add(struct scan *s, const struct sum *m)
+static inline void total_add(struct scan *s, const struct sum *m, uint8_t flags)
 {
 	struct gs_scan_result *t = s->res;
+	if (flags & CELL_NO_LENGTH)
+		t->no_length_packets += m->packets;
 	if (!t->sightings || m->first_ns < t->first.ns)
 		t->first.ns = m->first_ns;
 	if (!t->sightings || m->last_ns > t->last.ns)
@@ -163,6 +179,7 @@ int buckets_count(struct scan *s, const struct gs_addr *src, uint32_t id, uint32
 int32_t week_of_day(int32_t day);
 int dst_add(struct scan *s, uint32_t dst, uint8_t class_, uint8_t flags, const struct sum *m);
 int dst_flush(struct scan *s);
+int dst_give_up(struct scan *s);
 int state_make(struct scan *s);
 void state_done(struct scan *s);
 
@@ -213,6 +230,7 @@ int scan_rows(struct scan *s);
 /* scan.c */
 int plan_hours(struct scan *s, struct gs_sighting *rows);
 void plan(struct scan *s);
+int scan_progress(struct scan *s, uint64_t done); /* 0, or GS_ERR_INTERRUPTED with a sentence */
 void scan_note(struct scan *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static inline bool batch_touches(const struct batch *b, const struct gs_filter *f)
 {

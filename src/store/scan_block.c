@@ -33,7 +33,7 @@ static struct sum cell_sum(const struct block *b, uint32_t i)
 
 static void seen_add(struct scan *s, struct seen *seen, const struct block *b, uint32_t i, const struct sum *m)
 {
-	total_add(s, m);
+	total_add(s, m, b->flags[i]);
 	if (b->flags[i] & FOLDED) {
 		s->folded_sources += m->sources;
 		s->res->sources_estimated = true;
@@ -60,7 +60,7 @@ static int source_sum(struct scan *s, const struct view *v, uint32_t id, uint32_
 		key.bucket = s->needs & GS_NEED_HOUR ? b->hour[i] : 0;
 		key.sensor = s->needs & GS_NEED_SENSOR ? b->sensor[i] : 0;
 		key.class_ = s->needs & GS_NEED_CLASS ? b->class_[i] : 0;
-		key.flags = b->flags[i];
+		key.flags = sum_flags(b->flags[i]);
 		if (sum.sightings && memcmp(&key, &last, sizeof key) != 0) {
 			int r = sums_add(s, &last, &sum);
 			if (r < 0)
@@ -86,6 +86,7 @@ static int source_give(struct scan *s, const struct view *v, const struct gs_add
 	const struct block *b = v->b;
 	struct gs_sighting *g = NULL;
 	struct sum sum = { 0 };
+	uint8_t flags = 0;
 	int r = 0;
 
 	for (uint32_t i = begin; r == 0 && i < end; i++) {
@@ -95,7 +96,7 @@ static int source_give(struct scan *s, const struct view *v, const struct gs_add
 		uint8_t class_ = s->needs & GS_NEED_CLASS ? b->class_[i] : 0;
 		uint16_t sensor = s->needs & GS_NEED_SENSOR ? b->sensor[i] : 0;
 		seen_add(s, seen, b, i, &m);
-		if (g && (g->class_ != class_ || g->sensor != sensor || g->flags != b->flags[i])) {
+		if (g && (g->class_ != class_ || g->sensor != sensor || flags != sum_flags(b->flags[i]))) {
 			r = give_done(s, g, &sum);
 			g = NULL;
 		}
@@ -104,7 +105,8 @@ static int source_give(struct scan *s, const struct view *v, const struct gs_add
 			g->src = *src;
 			g->class_ = class_;
 			g->sensor = sensor;
-			g->flags = b->flags[i];
+			flags = sum_flags(b->flags[i]);
+			out_flags(g, flags);
 			sum = (struct sum){ 0 };
 		}
 		sum_add(&sum, &m);
@@ -117,7 +119,7 @@ static int source_count(struct scan *s, const struct view *v, const struct gs_ad
 {
 	const struct block *b = v->b;
 	const bool by_hour = s->needs & GS_NEED_HOUR, by_dst = s->needs & GS_NEED_DST;
-	uint64_t hash = by_dst && id == ID_NONE ? srcset_hash(&s->src, src) : 0;
+	uint64_t hash = by_dst ? srcset_hash(&s->src, src) : 0;
 	uint32_t dst_before = ID_NONE;
 	int r = 0;
 
@@ -133,7 +135,7 @@ static int source_count(struct scan *s, const struct view *v, const struct gs_ad
 			continue;
 		}
 		uint32_t dst = s->dst_ids[b->dst[i]];
-		r = dst_add(s, dst, b->class_[i], b->flags[i], &m);
+		r = dst_add(s, dst, b->class_[i], b->flags[i] & FOLDED, &m);
 		if (r == 0 && !folded && dst != dst_before) {
 			r = dstset_add(&s->dst, dst, id, hash, &s->src);
 			dst_before = dst;
@@ -144,39 +146,57 @@ static int source_count(struct scan *s, const struct view *v, const struct gs_ad
 
 /* ---- one block ---- */
 
+/* Numbers of destinations and shapes are only good until the sums are given; where there is no more room, these are given and numbers begin anew. */
+static int dsts_number(struct scan *s, const struct block *b)
+{
+	bool again = false;
+	for (uint32_t i = 0; i < b->n_dst; i++) {
+		if (s->f->n_dst && !s->dst_on[i])
+			continue;
+		s->dst_ids[i] = dstset_get(&s->dst, &b->dsts[i]);
+		if (s->dst_ids[i] != ID_NONE)
+			continue;
+		if (s->counting)
+			return dst_give_up(s);
+		int r = again ? gs_fail(s->err, GS_ERR_NOMEM, "out of memory") : sums_flush(s);
+		if (r < 0)
+			return r;
+		dstset_clear(&s->dst);
+		again = true;
+		i = UINT32_MAX;
+	}
+	return 0;
+}
+
+static int shapes_number(struct scan *s, const struct block *b)
+{
+	bool again = false;
+	for (uint32_t i = 0; i < b->n_shape; i++) {
+		bool is_new;
+		struct shape_record *r = gs_map_get(&s->shapes, gs_map_hash(&s->shapes, &b->shapes[i]), &b->shapes[i], &is_new);
+		if (r) {
+			if (is_new)
+				r->id = s->shapes.count - 1;
+			s->shape_ids[i] = r->id;
+			continue;
+		}
+		int f = again ? gs_fail(s->err, GS_ERR_NOMEM, "out of memory") : sums_flush(s);
+		if (f < 0)
+			return f;
+		gs_map_clear(&s->shapes, SIZE_MAX / 2);
+		again = true;
+		i = UINT32_MAX;
+	}
+	return 0;
+}
+
 /* Destinations and shapes of a block: which are wanted, and which numbers they have here. */
 static int whom_prepare(struct scan *s, const struct block *b)
 {
 	for (uint32_t i = 0; s->f->n_dst && i < b->n_dst; i++)
 		s->dst_on[i] = prefix_on(s->f->dst, s->f->n_dst, &b->dsts[i]);
-	for (uint32_t i = 0; s->needs & GS_NEED_DST && i < b->n_dst; i++) {
-		if (s->f->n_dst && !s->dst_on[i])
-			continue;
-		s->dst_ids[i] = dstset_get(&s->dst, &b->dsts[i]);
-		if (s->dst_ids[i] == ID_NONE)
-			return gs_fail(s->err, GS_ERR_LIMIT, "more destinations than %zu octets of memory hold; a filter on destinations or times makes them fewer",
-			               s->memory);
-	}
-	bool again = false;
-	for (uint32_t i = 0; s->needs & GS_NEED_SHAPE && i < b->n_shape; i++) {
-		bool is_new;
-		struct shape_record *r = gs_map_get(&s->shapes, gs_map_hash(&s->shapes, &b->shapes[i]), &b->shapes[i], &is_new);
-		if (!r && again)
-			return gs_fail(s->err, GS_ERR_NOMEM, "out of memory");
-		if (!r) { /* the numbers are only good until the sums are given: give them and begin again */
-			int f = sums_flush(s);
-			if (f < 0)
-				return f;
-			gs_map_clear(&s->shapes, SIZE_MAX / 2);
-			again = true;
-			i = UINT32_MAX;
-			continue;
-		}
-		if (is_new)
-			r->id = s->shapes.count - 1;
-		s->shape_ids[i] = r->id;
-	}
-	return 0;
+	int r = s->needs & GS_NEED_DST ? dsts_number(s, b) : 0;
+	return r == 0 && s->needs & GS_NEED_SHAPE ? shapes_number(s, b) : r;
 }
 
 static bool needs_numbers(const struct scan *s)

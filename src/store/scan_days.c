@@ -29,6 +29,8 @@ static int extra_load(struct scan *s, struct gs_sighting *rows)
 		if (b->first_seq <= s->upto || !batch_touches(b, s->f))
 			continue;
 		r = batch_read(s->st, b, rows, &n, s->err);
+		if (r == 0)
+			r = scan_progress(s, 0);
 		if (r == 0 && s->n_extra + n > s->cap_extra) {
 			size_t cap = (s->n_extra + n) * 2;
 			struct cell *list = realloc(s->extra, cap * sizeof *list);
@@ -66,6 +68,8 @@ static int entries_take(struct scan *s, size_t from, size_t to, uint8_t hour_fro
 		if (r == 0)
 			r = take(s, &(struct view){ &b, hour_from, hour_to });
 		block_done(&b);
+		if (r == 0)
+			r = scan_progress(s, s->st->blocks[i].cells);
 	}
 	return r;
 }
@@ -100,6 +104,8 @@ static int edge_take(struct scan *s, int64_t hour, struct gs_sighting *rows)
 			r = batch_read(s->st, b, rows, &k, s->err);
 			if (r == 0)
 				r = rows_to_cells(s, rows, k, cells, &n, hour);
+			if (r == 0)
+				r = scan_progress(s, 0);
 		}
 		if (r < 0 || n == 0 || (n < BLOCK_CELLS && i < s->st->n_batches))
 			continue;
@@ -209,7 +215,7 @@ static int total_take(struct scan *s)
 	}
 	if (s->all_hll) {
 		s->res->sources += gs_hll_count(s->all_hll);
-		s->res->sources_estimated = true;
+		s->res->sources_estimated = s->res->memory_short = true;
 		free(s->all_hll);
 		s->all_hll = NULL;
 	}
@@ -217,6 +223,38 @@ static int total_take(struct scan *s)
 		s->src.marks[i].seen = 0;
 	s->total = TOTAL_DONE;
 	return r;
+}
+
+static int go_through(struct scan *s, struct gs_sighting *rows)
+{
+	const struct gs_store *st = s->st;
+	const bool total = !s->from_all && !s->bounded && !s->f->n_dst && !s->o->raw_only;
+	for (size_t i = 0; i < st->n_blocks && !s->o->raw_only; i++) {
+		const int64_t hour = (int64_t)st->blocks[i].part * 24;
+		if (st->blocks[i].part == PART_ALL ? s->from_all || total : !s->from_all && hour + 24 > s->hour_from && hour < s->hour_to)
+			s->work += st->blocks[i].cells;
+	}
+	int r = total ? total_take(s) : 0;
+	if (r < 0)
+		return r;
+	return s->from_all ? all_take(s) : days_take(s, rows);
+}
+
+/* Counting by destination did not fit: the sums are given source by source, and counting is left to the question. */
+static int begin_again(struct scan *s)
+{
+	struct cell *extra = s->extra;
+	s->extra = NULL;
+	state_done(s);
+	s->extra = extra;
+	s->counting = s->src_lost = s->have_last = false;
+	s->needs |= GS_NEED_SRC;
+	s->total = TOTAL_NUMBERS;
+	s->folded_sources = s->done = s->work = 0;
+	struct gs_scan_result *res = s->res;
+	res->sightings = res->packets = res->bytes = res->sources = res->no_length_packets = res->cells = 0;
+	res->sources_estimated = res->memory_short = false;
+	return state_make(s);
 }
 
 int scan_sums(struct scan *s)
@@ -240,10 +278,13 @@ int scan_sums(struct scan *s)
 		if (s->n_extra == SIZE_MAX)
 			r = gs_fail(s->err, GS_ERR_NOMEM, "out of memory");
 	}
-	if (r == 0 && !s->from_all && !s->bounded && !s->f->n_dst && !s->o->raw_only)
-		r = total_take(s);
 	if (r == 0)
-		r = s->from_all ? all_take(s) : days_take(s, rows);
+		r = go_through(s, rows);
+	if (r == GS_ERR_LIMIT && s->dst_lost) {
+		r = begin_again(s);
+		if (r == 0)
+			r = go_through(s, rows);
+	}
 	if (r == 0)
 		r = out_flush(s);
 	if (r == 0 && s->src_lost && s->total == TOTAL_NUMBERS) /* what has a number now was perhaps seen before */

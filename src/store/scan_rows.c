@@ -55,6 +55,8 @@ static int hours_wanted(struct scan *s, struct hours **ret, size_t *ret_n)
 					list[n - 1].mask |= 1u << b.hour[at];
 		}
 		block_done(&b);
+		if (r == 0)
+			r = scan_progress(s, 0);
 	}
 	*ret = list;
 	*ret_n = n;
@@ -129,7 +131,7 @@ static int row_give(struct scan *s, const struct gs_sighting *g)
 	uint32_t id = srcset_get(&s->src, &g->src);
 	if (!gs_filter_match(s->f, g) || !source_on(s, &g->src, id))
 		return 0;
-	total_add(s, &(struct sum){ 1, g->packets, g->bytes, 0, g->first.ns, g->last.ns });
+	total_add(s, &(struct sum){ 1, g->packets, g->bytes, 0, g->first.ns, g->last.ns }, g->has & GS_HAS_IP_LEN || g->bytes ? 0 : CELL_NO_LENGTH);
 	if (g->flags & FOLDED) {
 		s->folded_sources += g->sources;
 		s->res->sources_estimated = true;
@@ -167,6 +169,8 @@ int scan_rows(struct scan *s)
 		r = batches_choose(s, &list, &n);
 	if (r == 0)
 		note_pruned(s);
+	for (size_t i = 0; i < n; i++)
+		s->work += (uint64_t)(list[i].last_seq - list[i].first_seq + 1);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		int64_t last = list[i].last_seq;
 		size_t k = 0;
@@ -178,6 +182,8 @@ int scan_rows(struct scan *s)
 			r = batch_read(s->st, &list[i], rows, &k, s->err);
 		read_end(s->st);
 		s->res->raw_rows += k;
+		if (r == 0)
+			r = scan_progress(s, k);
 		for (size_t j = 0; r == 0 && j < k && list[i].first_seq + (int64_t)j <= last; j++)
 			r = row_give(s, &rows[j]);
 		if (r == 0)

@@ -55,7 +55,7 @@ int sums_flush(struct scan *s)
 		out_sum(g, &m->sum);
 		g->class_ = m->key.class_;
 		g->sensor = m->key.sensor;
-		g->flags = m->key.flags;
+		out_flags(g, m->key.flags);
 		if (s->needs & GS_NEED_SRC && m->key.src != ID_NONE)
 			g->src = srcset_addr(&s->src, m->key.src);
 		if (s->needs & GS_NEED_DST)
@@ -102,7 +102,7 @@ static int bucket_flush(struct scan *s, struct bucket *b)
 	int r = 0;
 	if (b->hll) {
 		sources += gs_hll_count(b->hll);
-		s->res->sources_estimated = true;
+		s->res->sources_estimated = s->res->memory_short = true;
 	}
 	for (unsigned c = 0; r == 0 && c < CLASSES; c++) {
 		if (b->by_class[c].sightings) {
@@ -198,14 +198,20 @@ struct dst_sum_record {
 	struct sum sum;
 };
 
+/* More destinations than memory holds: nothing was given yet, and the question begins again without counting. */
+int dst_give_up(struct scan *s)
+{
+	s->dst_lost = true;
+	return GS_ERR_LIMIT;
+}
+
 int dst_add(struct scan *s, uint32_t dst, uint8_t class_, uint8_t flags, const struct sum *m)
 {
 	struct dst_sum_key k = { .dst = dst, .class_ = class_, .folded = flags };
 	bool is_new;
 	struct dst_sum_record *r = gs_map_get(&s->dst_sums, gs_map_hash(&s->dst_sums, &k), &k, &is_new);
 	if (!r)
-		return gs_fail(s->err, GS_ERR_LIMIT, "more destinations than %zu octets of memory hold; a filter on destinations or times makes them fewer",
-		               s->memory);
+		return dst_give_up(s);
 	sum_add(&r->sum, m);
 	return 0;
 }
@@ -231,6 +237,7 @@ int dst_flush(struct scan *s)
 			g->sources = given[m->key.dst] ? 0 : clamp32(dstset_count(&s->dst, m->key.dst, &s->src, &estimate));
 			given[m->key.dst] = 1;
 			s->res->sources_estimated |= estimate;
+		s->res->memory_short |= estimate;
 		}
 		r = out_done(s);
 	}
@@ -283,12 +290,18 @@ void total_end(struct scan *s)
 {
 	if (s->all_hll) {
 		s->res->sources += gs_hll_count(s->all_hll);
-		s->res->sources_estimated = true;
+		s->res->sources_estimated = s->res->memory_short = true;
 	}
 	s->res->sources += s->folded_sources;
 }
 
 /* ---- memory ---- */
+
+/* What one block can hold must always fit. */
+static size_t at_least(size_t n, size_t least)
+{
+	return n < least ? least : n;
+}
 
 int state_make(struct scan *s)
 {
@@ -299,10 +312,10 @@ int state_make(struct scan *s)
 	s->dst_ids = malloc(BLOCK_CELLS * sizeof *s->dst_ids);
 	s->shape_ids = malloc(BLOCK_CELLS * sizeof *s->shape_ids);
 	s->buckets = calloc(24, sizeof *s->buckets);
-	if (!s->ids || !s->dst_on || !s->dst_ids || !s->shape_ids || !s->buckets || srcset_init(&s->src, m * 2 / 5, seed) < 0 ||
+	if (!s->ids || !s->dst_on || !s->dst_ids || !s->shape_ids || !s->buckets || srcset_init(&s->src, at_least(m * 2 / 5, 16u << 20), seed) < 0 ||
 	    gs_map_init(&s->sums, sizeof(struct sum_key), sizeof(struct sum_record), m / 5, seed) < 0 ||
-	    gs_map_init(&s->shapes, sizeof(struct shape), sizeof(struct shape_record), m / 20, seed) < 0 ||
-	    gs_map_init(&s->dst_sums, sizeof(struct dst_sum_key), sizeof(struct dst_sum_record), m / 5, seed) < 0 || dstset_init(&s->dst, m / 4, seed) < 0)
+	    gs_map_init(&s->shapes, sizeof(struct shape), sizeof(struct shape_record), at_least(m / 20, 8u << 20), seed) < 0 ||
+	    gs_map_init(&s->dst_sums, sizeof(struct dst_sum_key), sizeof(struct dst_sum_record), m / 5, seed) < 0 || dstset_init(&s->dst, at_least(m / 4, 64u << 20), seed) < 0)
 		return gs_fail(s->err, GS_ERR_NOMEM, "out of memory");
 	return 0;
 }
@@ -326,4 +339,9 @@ void state_done(struct scan *s)
 		gs_map_done(&s->shapes);
 	if (s->dst_sums.slots)
 		gs_map_done(&s->dst_sums);
+	s->buckets = NULL;
+	s->ids = s->dst_ids = s->shape_ids = NULL;
+	s->dst_on = NULL;
+	s->all_hll = NULL;
+	s->extra = NULL;
 }
