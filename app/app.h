@@ -95,8 +95,9 @@ struct progress {
 	struct timespec start, last;
 };
 void progress_start(struct progress *p, bool quiet); /* also catches the signals */
-bool progress_show(struct progress *p, uint64_t done, uint64_t total, const struct gs_tally *t);
+bool progress_show(struct progress *p, uint64_t done, uint64_t total, const struct gs_tally *t); /* t NULL: nothing is read but the store */
 void progress_clear(struct progress *p);
+void progress_end(struct progress *p); /* nothing asks any more whether it was interrupted: the signals end the program again */
 
 /* How stdout wants to be written to: format, colour, width. The renderer writes to stdout. terminal.c */
 struct gs_render_options render_options(const struct options *o);

@@ -28,16 +28,29 @@ static int store_window(struct gs_store *st, const struct options *o, const stru
 	               "; give the files themselves, or ingest them with that window into a store of their own", stored, o->window_s);
 }
 
-/* Answers the query from the store. notes: room for sentences that the answer's metadata points to. */
-static int feed_from_store(struct gs_store *st, const struct options *o, const struct gs_filter *f, struct gs_query *q, struct gs_scan_result *scan,
-                           struct gs_meta *meta, struct gs_tally *t, struct gs_error *err)
+static bool on_scan_progress(void *arg, uint64_t done, uint64_t total)
 {
-	struct gs_scan_options so = { .memory_bytes = o->memory_bytes / 8 * 5 };
-	struct gs_sighting_sink sink = gs_query_sink(q);
-	int r = gs_store_scan(st, f, gs_query_needs(q), &so, &sink, scan, err);
+	return progress_show(&((struct reading *)arg)->progress, done, total, NULL);
+}
 
+/* Answers the query from the store. notes: room for sentences that the answer's metadata points to. */
+static int feed_from_store(struct gs_store *st, const struct options *o, struct reading *run, const struct gs_filter *f, struct gs_query *q,
+                           struct gs_scan_result *scan, struct gs_meta *meta, struct gs_tally *t, struct gs_error *err)
+{
+	struct gs_scan_options so = { .memory_bytes = o->memory_bytes / 8 * 5, .progress = on_scan_progress, .progress_arg = run };
+	struct gs_sighting_sink sink = gs_query_sink(q);
+
+	if (f->n_asn || f->n_country) {
+		so.want = gs_query_wants;
+		so.want_arg = q;
+	}
+	int r = gs_store_scan(st, f, gs_query_needs(q), &so, &sink, scan, err);
+	progress_clear(&run->progress);
 	if (r == GS_ERR_LIMIT && !*err->text) /* --limit is reached */
 		r = 0;
+	if (r == 0 && !(gs_query_needs(q) & GS_NEED_ALL))
+		gs_query_set_totals(q, &(struct gs_query_totals){ .sightings = scan->sightings, .no_length_packets = scan->no_length_packets,
+		                                                  .sources = scan->sources, .sources_estimated = scan->memory_short });
 	if (r == 0)
 		r = gs_store_tally(st, f, t, err);
 	for (unsigned i = 0; r == 0 && i < scan->n_notes && meta->n_notes < 16; i++)
@@ -94,7 +107,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	const char *sensors[1] = { o->sensor ? o->sensor : "" };
 	struct gs_question question_asked = { .kind = kind, .by = o->by, .filter = o->filter, .sort = o->sort, .limit = o->limit,
 					      .redact_dst = o->redact_dst, .sensor_names = sensors, .n_sensor_names = 1,
-					      .memory_bytes = o->memory_bytes / 8 * 3, .hash_seed = seed, .head = &meta };
+					      .memory_bytes = o->memory_bytes / 8 * 3, .hash_seed = seed, .filtered = store != NULL, .head = &meta };
 	meta.sensors = sensors;
 	meta.n_sensors = o->sensor != NULL;
 	if (store && ((r = store_sensors(store, o, &question_asked.sensor_names, &question_asked.n_sensor_names, &question_asked.filter, &meta, &err)) < 0 ||
@@ -110,7 +123,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	meta.n_filters = o->n_given;
 	meta.n_databases = gs_enrich_databases(enrich, meta.databases);
 
-	if (store && (r = feed_from_store(store, o, &question_asked.filter, q, &scan, &meta, &tally, &err)) < 0)
+	if (store && (r = feed_from_store(store, o, &run, &question_asked.filter, q, &scan, &meta, &tally, &err)) < 0)
 		goto fail_store;
 	struct gs_sighting_sink sink = gs_query_sink(q);
 	code = store ? EXIT_DONE : files_feed(o, &run, in, &sink, seed, &tally);
@@ -122,6 +135,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 									     "an input was damaged or missing: covers what could be read";
 	if (gs_enrich_missing(enrich))
 		meta.notes[meta.n_notes++] = gs_enrich_missing(enrich);
+	progress_end(&run.progress);
 	if ((r = gs_query_answer(q, &meta, &rows, &err)) < 0)
 		goto fail;
 	if (o->verbose)

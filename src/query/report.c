@@ -145,6 +145,7 @@ int query_report_take(struct gs_query *q, const struct gs_sighting *const *list,
 			.src = s->flags & GS_SIGHTING_FOLDED ? nobody : s->src,
 			.class_ = s->class_ < GS_CLASS_COUNT ? s->class_ : GS_CLASS_UNKNOWN,
 			.redacted = shows_source(q->q.by) && query_source_redacted(q, s),
+			.counted = (s->flags & GS_SIGHTING_COUNTED) != 0,
 			.extra = extra_of(q, s),
 			.sources = s->sources,
 			.sums = { s->packets, s->bytes, s->first.ns, s->last.ns },
@@ -219,6 +220,14 @@ static void key_of(const struct gs_query *q, const struct gs_addr *src, bool red
 	}
 }
 
+/* A network that the data calls by several names has the first of them in the alphabet, whatever order its sources came in. */
+static uint32_t name_of_two(const struct gs_query *q, uint32_t a, uint32_t b)
+{
+	if (a == b || !b)
+		return a;
+	return !a || strcmp(query_origins_string(&q->origins, b), query_origins_string(&q->origins, a)) < 0 ? b : a;
+}
+
 static int vote(struct report *r, uint32_t group, uint8_t kind, uint8_t class_, const struct gs_origin *o, uint64_t packets, uint64_t bytes)
 {
 	struct vote key = { .group = group, .kind = kind };
@@ -233,8 +242,8 @@ static int vote(struct report *r, uint32_t group, uint8_t kind, uint8_t class_, 
 	struct vote *v = gs_map_get(&r->votes, QUERY_KEY_HASH(&r->votes, &key, VOTE_KEY_LEN), &key, &is_new);
 	if (!v)
 		return GS_ERR_NOMEM;
-	if (is_new && kind == VOTE_PLACE)
-		v->as_name = o->as_name;
+	if (kind == VOTE_PLACE)
+		v->as_name = name_of_two(r->q, v->as_name, o->as_name);
 	v->packets = query_add(v->packets, packets, &r->saturated);
 	v->bytes = query_add(v->bytes, bytes, &r->saturated);
 	return 0;
@@ -279,8 +288,8 @@ static struct group *group_add(struct report *r, const struct group_key *key, ui
 	           vote_if_divided(r, g, VOTE_PLACE, place_agrees(r->q, g, o), class_, o, add) < 0) {
 		return NULL;
 	}
-	if (!g->origin.as_name)
-		g->origin.as_name = o->as_name;
+	if (g->origin.asn == o->asn && (r->q->q.by == GS_BY_NETWORK || place_agrees(r->q, g, o)))
+		g->origin.as_name = name_of_two(r->q, g->origin.as_name, o->as_name);
 	query_sums_add(&g->sums, add, &r->saturated);
 	return g;
 }
@@ -324,6 +333,28 @@ static int group_folds(struct report *r)
 			gf->estimated = true;
 			gs_hll_merge(&gf->hll, f->hll);
 		}
+	}
+	return 0;
+}
+
+/* What came without its sources. */
+static int group_counts(struct report *r)
+{
+	const struct cube *c = &r->q->cube;
+	const struct gs_origin nowhere = { 0 };
+	const struct gs_addr nobody = { 0 };
+
+	for (size_t i = 0; i < cube_count_count(c); i++) {
+		const struct cube_count *k = cube_count_at(c, i);
+		struct group_key key;
+		key_of(r->q, &nobody, false, k->class_, k->extra, &nowhere, &key);
+		struct group *g = group_add(r, &key, k->class_, &nowhere, &k->sums);
+		if (!g || (k->folded && group_fold_open(r, g) < 0))
+			return GS_ERR_NOMEM;
+		if (k->folded)
+			r->folds[g->fold - 1].sources = query_add(r->folds[g->fold - 1].sources, k->sources, &r->saturated);
+		else
+			g->sources += k->sources > UINT32_MAX - g->sources ? UINT32_MAX - g->sources : (uint32_t)k->sources;
 	}
 	return 0;
 }
@@ -660,6 +691,14 @@ static void count_by_class(const struct report *r, struct query_distinct *d, uin
 	*ret_exact = n;
 }
 
+static bool came_counted(const struct cube *c)
+{
+	for (size_t i = 0; i < cube_count_count(c); i++)
+		if (!cube_count_at(c, i)->folded)
+			return true;
+	return false;
+}
+
 /* Distinct sources over all groups: a source can be in several days, targets and classes, so the groups' own do not add up. */
 static int count_all_sources(struct report *r, struct gs_meta *meta)
 {
@@ -685,9 +724,16 @@ static int count_all_sources(struct report *r, struct gs_meta *meta)
 		if (f->hll)
 			query_distinct_merge(&d, f->hll);
 	}
+	for (size_t i = 0; i < cube_count_count(c); i++)
+		if (cube_count_at(c, i)->folded)
+			folded = query_add(folded, cube_count_at(c, i)->sources, &r->saturated);
 	const uint64_t n = query_distinct_count(&d);
 	meta->sources = query_add(n > exact ? n : exact, folded, &r->saturated);
 	meta->sources_estimated = d.over || c->folded_here || c->folded_before;
+	if (q->has_totals && came_counted(c)) { /* what is in several of the counts counts once only where they were made */
+		meta->sources = q->totals.sources;
+		meta->sources_estimated |= q->totals.sources_estimated;
+	}
 	query_distinct_done(&d);
 	return 0;
 }
@@ -716,14 +762,14 @@ static int answer(struct report *r, struct gs_meta *meta, uint64_t *ret_rows, st
 {
 	struct gs_query *q = r->q;
 
-	if (group_folds(r) < 0 || group_entries(r) < 0)
+	if (group_folds(r) < 0 || group_counts(r) < 0 || group_entries(r) < 0)
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	count_votes(r);
 	if (count_all_sources(r, meta) < 0 || sort_groups(r) < 0)
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	if (r->groups.count)
 		note_unknown(r, meta);
-	query_note_sources(q, meta, q->cube.folded_here, q->cube.folded_before);
+	query_note_sources(q, meta, q->cube.folded_here || (came_counted(&q->cube) && q->totals.sources_estimated), q->cube.folded_before);
 	meta->rows_total = r->groups.count;
 	const uint64_t n = q->q.limit && q->q.limit < r->groups.count ? q->q.limit : r->groups.count;
 	int ret = q->writer.begin(q->writer.arg, q->columns->columns, q->columns->n, meta, true, err);
@@ -742,7 +788,7 @@ int query_report_answer(struct gs_query *q, struct gs_meta *meta, uint64_t *ret_
 	int ret;
 
 	/* groups and votes are at most one and two per entry of the cube, which has a cap: these always fit */
-	const size_t n = cube_count(&q->cube) + cube_fold_count(&q->cube);
+	const size_t n = cube_count(&q->cube) + cube_count_count(&q->cube) + cube_fold_count(&q->cube);
 	if (gs_map_init(&r.groups, sizeof(struct group_key), sizeof(struct group), query_map_cap_for(n, sizeof(struct group)), q->q.hash_seed) < 0 ||
 	    gs_map_init(&r.votes, VOTE_KEY_LEN, sizeof(struct vote), query_map_cap_for(2 * n, sizeof(struct vote)), q->q.hash_seed) < 0)
 		ret = gs_fail(err, GS_ERR_NOMEM, "out of memory");

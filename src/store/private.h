@@ -6,7 +6,7 @@
  *   append.c   rows into batches, commits                                      input.c    content that is known
  *   ranges.c   sets of rows, by store and sequence
  *   cell.c     cells: sums by hour; blocks of them as columns                  rollup.c   rows into cells, runs of blocks, merging
- *   scan.c     questions: which blocks and rows, and what is added up          count.c    how many different sources
+ *   scan.c     questions (scan.h lists its files)                              count.c    how many different sources
  *   keep.c     prune, compact, info                                            check.c    everything against everything
  *   archive.c  out and in                                                      answer.c   answers kept
  *   pin.c      origins of the day
@@ -122,11 +122,16 @@ struct shape {
 #define PART_ALL INT32_MIN   /* the part that knows no hours, destinations and shapes */
 #define HOUR_NONE INT32_MIN
 
+/* Beside enum gs_sighting_flag, for what an answer must tell apart though no question groups by it. */
+#define CELL_NO_LENGTH 0x40  /* packets of unknown length: they are not in `bytes` */
+#define CELL_OURS 0x80       /* the source may be our own address: quoted by an ICMP error, or its own destination. Withheld with destinations */
+#define CELL_FLAGS (GS_SIGHTING_FOLDED | GS_SIGHTING_DST_FOLDED | CELL_NO_LENGTH | CELL_OURS)
+
 /* Key first, in the order they are sorted by. hour counts from 1970. */
 struct cell {
 	struct gs_addr src;
 	uint8_t class_;
-	uint8_t flags;           /* enum gs_sighting_flag */
+	uint8_t flags;           /* enum gs_sighting_flag, CELL_... */
 	int32_t hour;
 	uint16_t sensor;
 	struct gs_addr dst;

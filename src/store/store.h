@@ -190,6 +190,9 @@ struct gs_scan_options {
 	void *want_arg;
 	size_t memory_bytes;  /* for counting and adding up; 0: 256 MiB. Past it sums come in pieces and counts are estimates */
 	bool raw_only;        /* leave the rollups alone: for tests, and to hold one against the other */
+	bool (*progress)(void *arg, uint64_t done, uint64_t total); /* between blocks and batches, in cells and rows; false ends with
+	                                                            * GS_ERR_INTERRUPTED. May be NULL */
+	void *progress_arg;
 };
 
 #define GS_SCAN_NOTES 4
@@ -197,7 +200,9 @@ struct gs_scan_options {
 struct gs_scan_result {
 	uint64_t sightings, packets, bytes; /* that satisfied filter and `want` */
 	uint64_t sources;                   /* different ones, folded ones by their own estimates */
-	bool sources_estimated;
+	bool sources_estimated;             /* some came folded, or memory ran short */
+	bool memory_short;                  /* that memory ran short: numbers of sources are estimates by HyperLogLog */
+	uint64_t no_length_packets;         /* packets of unknown length: not in bytes */
 	struct gs_time first, last;         /* meaningful where sightings > 0 */
 	uint64_t given;                     /* rows and sums pushed */
 	uint64_t raw_rows, cells;           /* looked at */

@@ -5,6 +5,7 @@ Makes its own captures. Each check is one line; the last line counts."""
 import csv
 import gzip
 import io
+import json
 import os
 import re
 import shutil
@@ -187,6 +188,15 @@ p = exits("prune", 0, "store", "prune", "--older-than", "30d", "--store", both)
 check("prune says what went", b"packets 3300" in p.stdout, p.stdout)
 p = run("report", "--by", "total", "--format", "csv", "--store", both)
 check("pruned rows stay in the sums", rows(p)[0]["packets"] == "3300" and rows(p)[0]["sources"] == "57", p.stdout)
+for by in "total city network country source class day week hour prefix24 target tunnel".split():
+    for more in ([], ["--redact-dst"], ["--since", "2017-01-28T06:00Z", "--until", "2017-01-29T12:00Z"], ["--src", "192.0.2.0/28", "--dst", "198.51.100.1"]):
+        files = run("report", "--by", by, "--format", "json", *more, a, b)
+        store = run("report", "--by", by, "--format", "json", *more, "--store", both)
+        want, got = json.loads(files.stdout), json.loads(store.stdout)
+        same = all(want["meta"][k] == got["meta"][k] for k in ("packets", "bytes", "sources", "first_seen", "last_seen", "filters"))
+        check(f"by {by} {more}: pruned rows stay in the answer", want["rows"] == got["rows"] and same and len(got["rows"]) > 0, store.stdout[:400] + store.stderr)
+p = run("report", "--by", "total", "--format", "json", "--since", "2017-01-28T05:30Z", "--store", both)
+check("an hour that was pruned and is cut: said", "counted whole" in p.stdout.decode(), p.stdout)
 exits("compact", 0, "store", "compact", "--store", both)
 
 shutil.rmtree(tmp)
