@@ -33,6 +33,7 @@ struct options {
 	size_t n_files;
 	enum gs_by by;
 	struct gs_filter filter;
+	struct gs_time since_ends; /* where what --since named ends, such as last week; until where that is not given */
 	const char *sort;
 	uint64_t limit;
 	enum gs_format format;
