@@ -49,6 +49,7 @@ struct options {
 	const char *sensor;
 	const char *store;       /* NULL: the default */
 	bool window_given;
+	bool pin_origin;
 	struct gs_time older_than; /* GS_TIME_MIN: not given */
 	size_t max_bytes;          /* 0: not given */
 	const char *given[16];   /* filters as they were given, for the metadata */
@@ -73,6 +74,7 @@ enum option_group {
 	OPT_DATA = 1u << 4,   /* place and network databases */
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
+	OPT_PIN = 1u << 7,
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -122,6 +124,15 @@ void balance_print(const struct gs_tally *t);
 /* Opens the store that the options name. 0 or negative with a sentence. store.c */
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err);
 int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
+
+/* Pinning the origins of what is ingested. pin.c */
+struct pinner;
+int pinner_new(const struct options *o, struct gs_store *store, struct pinner **ret, struct gs_error *err);
+void pinner_free(struct pinner *p); /* NULL is fine */
+struct gs_sighting_sink pinner_sink(struct pinner *p);           /* to the store, noting sources */
+int pinner_write(struct pinner *p, struct gs_error *err);        /* what was noted, into the open transaction */
+void pinner_drop(struct pinner *p);                              /* forgets what was noted */
+uint64_t pinner_pinned(struct pinner *p);                        /* pins written since the last call */
 
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);

@@ -15,7 +15,7 @@
 enum option_id {
 	ID_BY = 256, ID_SINCE, ID_UNTIL, ID_SENSOR, ID_ASN, ID_COUNTRY, ID_CLASS, ID_SRC, ID_DST, ID_SORT, ID_LIMIT, ID_FORMAT, ID_NO_HEADER,
 	ID_UTC, ID_REDACT, ID_ASN_DB, ID_CITY_DB, ID_COLOR, ID_WINDOW, ID_MEMORY, ID_INCLUDE_UDP, ID_FAIL_EMPTY,
-	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE,
+	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PIN,
 };
 
 static const struct option_row {
@@ -47,6 +47,7 @@ static const struct option_row {
 	{ ID_OLDER_THAN, "older-than", "SPAN", OPT_PRUNE, "rows older than SPAN go, such as 30d, 26w; hourly sums of them stay" },
 	{ ID_MAX_SIZE, "max-size", "SIZE", OPT_PRUNE, "oldest rows go until the store is at most SIZE, such as 500M" },
 	{ ID_SENSOR, "sensor", "NAME", OPT_INPUT, "name of the vantage point, for the sensor column; of the store: only what it saw" },
+	{ ID_PIN, "pin-origin", NULL, OPT_PIN, "keep network and place of each source as the databases say now; see --asn-db, --city-db" },
 	{ ID_ASN_DB, "asn-db", "FILE", OPT_DATA, "network database (.mmdb, CSV ranges, pfx2as); may be given for v4 and v6" },
 	{ ID_CITY_DB, "city-db", "FILE", OPT_DATA, "place database (.mmdb); may be given for v4 and v6" },
 	{ 'v', "verbose", NULL, 0, "the balance of packets, and why some were lost" },
@@ -302,6 +303,9 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 	case ID_MAX_SIZE:
 		if (!parse_size(value, &o->max_bytes) || !o->max_bytes)
 			return usage_error(verb, "--max-size %s: expected a size such as 500M or 2G", value);
+		return 0;
+	case ID_PIN:
+		o->pin_origin = true;
 		return 0;
 	case ID_SENSOR:
 		o->sensor = value;

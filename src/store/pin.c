@@ -71,7 +71,7 @@ static int place_id(struct gs_store *st, const struct gs_pin *pin, int64_t *ret,
 	const struct gs_pin p = { .as_name = text_of(network ? pin->as_name : "", name), .region = text_of(place ? pin->region : "", region),
 				  .city = text_of(place ? pin->city : "", city), .edition = text_of(pin->edition, edition) };
 	const char country[3] = { place ? pin->country[0] : '-', place ? pin->country[1] : '\0' };
-	const int64_t asn = network ? pin->asn : ASN_NONE;
+	const int64_t asn = network ? (int64_t)pin->asn : ASN_NONE;
 	const char *const text[] = { p.as_name, country, p.region, p.city, p.edition };
 
 	for (int put = 0; put < 2; put++) {
