@@ -34,13 +34,14 @@ static bool on_scan_progress(void *arg, uint64_t done, uint64_t total)
 }
 
 /* Answers the query from the store. notes: room for sentences that the answer's metadata points to. */
-static int feed_from_store(struct gs_store *st, const struct options *o, struct reading *run, const struct gs_filter *f, struct gs_query *q,
-                           struct gs_scan_result *scan, struct gs_meta *meta, struct gs_tally *t, struct gs_error *err)
+static int feed_from_store(struct gs_store *st, const struct options *o, struct reading *run, const struct gs_question *asked,
+                           struct gs_query *q, struct gs_scan_result *scan, struct gs_meta *meta, struct gs_tally *t, struct gs_error *err)
 {
 	struct gs_scan_options so = { .memory_bytes = o->memory_bytes / 8 * 5, .progress = on_scan_progress, .progress_arg = run };
 	struct gs_sighting_sink sink = gs_query_sink(q);
+	const struct gs_filter *f = &asked->filter;
 
-	if (f->n_asn || f->n_country) {
+	if (asked->filtered && (f->n_asn || f->n_country)) {
 		so.want = gs_query_wants;
 		so.want_arg = q;
 	}
@@ -48,7 +49,7 @@ static int feed_from_store(struct gs_store *st, const struct options *o, struct 
 	progress_clear(&run->progress);
 	if (r == GS_ERR_LIMIT && !*err->text) /* --limit is reached */
 		r = 0;
-	if (r == 0 && !(gs_query_needs(q) & GS_NEED_ALL))
+	if (r == 0 && asked->filtered && !(gs_query_needs(q) & GS_NEED_ALL))
 		gs_query_set_totals(q, &(struct gs_query_totals){ .sightings = scan->sightings, .no_length_packets = scan->no_length_packets,
 		                                                  .sources = scan->sources, .sources_estimated = scan->memory_short });
 	if (r == 0)
@@ -107,12 +108,17 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	const char *sensors[1] = { o->sensor ? o->sensor : "" };
 	struct gs_question question_asked = { .kind = kind, .by = o->by, .filter = o->filter, .sort = o->sort, .limit = o->limit,
 					      .redact_dst = o->redact_dst, .sensor_names = sensors, .n_sensor_names = 1,
-					      .memory_bytes = o->memory_bytes / 8 * 3, .hash_seed = seed, .filtered = store != NULL, .head = &meta };
+					      .memory_bytes = o->memory_bytes / 8 * 3, .hash_seed = seed, .head = &meta };
 	meta.sensors = sensors;
 	meta.n_sensors = o->sensor != NULL;
 	if (store && ((r = store_sensors(store, o, &question_asked.sensor_names, &question_asked.n_sensor_names, &question_asked.filter, &meta, &err)) < 0 ||
 	              (r = store_window(store, o, &question_asked.filter, &err)) < 0))
 		goto fail_store;
+	bool pins = false;
+	if (store && (r = gs_store_any_pins(store, &pins, &err)) < 0)
+		goto fail_store;
+	question_asked.pins = pins ? store : NULL;
+	question_asked.filtered = store && !(pins && (question_asked.filter.n_asn || question_asked.filter.n_country));
 	if ((r = gs_query_new(&question_asked, enrich, &writer, &q, &err)) < 0)
 		goto fail;
 	if (kind == GS_REPORT) {
@@ -123,7 +129,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	meta.n_filters = o->n_given;
 	meta.n_databases = gs_enrich_databases(enrich, meta.databases);
 
-	if (store && (r = feed_from_store(store, o, &run, &question_asked.filter, q, &scan, &meta, &tally, &err)) < 0)
+	if (store && (r = feed_from_store(store, o, &run, &question_asked, q, &scan, &meta, &tally, &err)) < 0)
 		goto fail_store;
 	struct gs_sighting_sink sink = gs_query_sink(q);
 	code = store ? EXIT_DONE : files_feed(o, &run, in, &sink, seed, &tally);

@@ -24,8 +24,9 @@ static const struct verb verbs[] = {
 	  OPT_FORMAT | OPT_PACKET, cmd_explain },
 	{ "ingest", "[options] FILE...", "keep the sightings of files in the store; what is in it already is left out",
 	  "  grescope ingest captures/\n"
-	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n",
-	  OPT_INPUT | OPT_STORE, cmd_ingest },
+	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n"
+	  "  grescope ingest --pin-origin today.pcap           network and place as they are now, for good\n",
+	  OPT_INPUT | OPT_STORE | OPT_PIN | OPT_DATA, cmd_ingest },
 	{ "store", "[options] info|prune|compact", "how the store is, making it smaller",
 	  "  grescope store info\n"
 	  "  grescope store prune --older-than 180d\n",

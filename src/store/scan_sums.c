@@ -21,6 +21,7 @@ int out_flush(struct scan *s)
 
 void out_sum(struct gs_sighting *g, const struct sum *m)
 {
+	g->summed = m->sightings;
 	g->packets = m->packets;
 	g->bytes = m->bytes;
 	g->first.ns = m->first_ns;
