@@ -72,6 +72,7 @@ enum option_group {
 	OPT_DATA = 1u << 4,   /* place and network databases */
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
+	OPT_SENSOR = 1u << 12, /* --sensor alone, of OPT_INPUT */
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -124,6 +125,7 @@ int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE
 
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
+int cmd_archive(const struct options *o); /* store export-archive, store import-archive */
 int cmd_report(const struct options *o);
 int cmd_export(const struct options *o);
 
