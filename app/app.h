@@ -78,6 +78,7 @@ enum option_group {
 	OPT_FORMAT = 1u << 7, /* of OPT_TABLE only the format */
 	OPT_PACKET = 1u << 8,
 	OPT_PIN = 1u << 9,
+	OPT_SENSOR = 1u << 12, /* --sensor alone, of OPT_INPUT */
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -141,6 +142,7 @@ uint64_t pinner_pinned(struct pinner *p);                        /* pins written
 
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
+int cmd_archive(const struct options *o); /* store export-archive, store import-archive */
 int cmd_report(const struct options *o);
 int cmd_export(const struct options *o);
 

@@ -71,10 +71,16 @@ int cmd_store(const struct options *o)
 	struct gs_error err = { 0 };
 	size_t i = 0;
 
+	if (o->n_files && (strcmp(o->files[0], "export-archive") == 0 || strcmp(o->files[0], "import-archive") == 0))
+		return cmd_archive(o);
+	if (o->sensor) {
+		say("--sensor goes with store import-archive");
+		return EXIT_USAGE;
+	}
 	while (i < sizeof actions / sizeof *actions && (o->n_files != 1 || strcmp(o->files[0], actions[i].name) != 0))
 		i++;
 	if (i == sizeof actions / sizeof *actions) {
-		say("store wants one of info, prune, compact (grescope store --help)");
+		say("store wants one of info, prune, compact, export-archive FILE, import-archive FILE... (grescope store --help)");
 		return EXIT_USAGE;
 	}
 	bool limits = o->max_bytes || o->older_than.ns != INT64_MIN;

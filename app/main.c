@@ -27,10 +27,12 @@ static const struct verb verbs[] = {
 	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n"
 	  "  grescope ingest --pin-origin today.pcap           network and place as they are now, for good\n",
 	  OPT_INPUT | OPT_STORE | OPT_PIN | OPT_DATA, cmd_ingest },
-	{ "store", "[options] info|prune|compact", "how the store is, making it smaller",
+	{ "store", "[options] info|prune|compact|export-archive FILE|import-archive FILE...", "how the store is, making it smaller, moving and merging it",
 	  "  grescope store info\n"
-	  "  grescope store prune --older-than 180d\n",
-	  OPT_STORE | OPT_PRUNE, cmd_store },
+	  "  grescope store prune --older-than 180d\n"
+	  "  grescope store export-archive north.jsonl.zst\n"
+	  "  grescope store import-archive north.jsonl.zst south.jsonl.zst\n",
+	  OPT_STORE | OPT_PRUNE | OPT_SENSOR, cmd_store },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

@@ -49,6 +49,7 @@ static const struct option_row {
 	{ ID_MAX_SIZE, "max-size", "SIZE", OPT_PRUNE, "oldest rows go until the store is at most SIZE, such as 500M" },
 	{ ID_SENSOR, "sensor", "NAME", OPT_INPUT, "name of the vantage point, for the sensor column; of the store: only what it saw" },
 	{ ID_PIN, "pin-origin", NULL, OPT_PIN, "keep network and place of each source as the databases say now; see --asn-db, --city-db" },
+	{ ID_SENSOR, "sensor", "NAME", OPT_SENSOR, "import-archive: name of the vantage point of rows that name none" },
 	{ ID_ASN_DB, "asn-db", "FILE", OPT_DATA, "network database (.mmdb, CSV ranges, pfx2as); may be given for v4 and v6" },
 	{ ID_CITY_DB, "city-db", "FILE", OPT_DATA, "place database (.mmdb); may be given for v4 and v6" },
 	{ 'v', "verbose", NULL, 0, "the balance of packets, and why some were lost" },

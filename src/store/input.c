@@ -348,6 +348,17 @@ static uint32_t rung_at(const struct gs_buf *ladder, uint64_t units, bool *ret_t
 	return le32toh(v);
 }
 
+uint64_t ladder_rungs(uint64_t units)
+{
+	return units ? rung_number(last_rung(units)) + 1 : 0;
+}
+
+bool ladders_agree(const struct gs_buf *a, const struct gs_buf *b, uint64_t units)
+{
+	size_t n = (size_t)ladder_rungs(units) * 4;
+	return n <= a->len && n <= b->len && (n == 0 || memcmp(a->data, b->data, n) == 0);
+}
+
 static void unit_frame(const struct gs_frame *f, uint8_t head[24])
 {
 	uint64_t ts = htole64((uint64_t)f->ts.ns);

@@ -8,7 +8,7 @@
  *   cell.c     cells: sums by hour; blocks of them as columns                  rollup.c   rows into cells, runs of blocks, merging
  *   scan.c     questions (scan.h lists its files)                              count.c    how many different sources
  *   keep.c     prune, compact, info                                            check.c    everything against everything
- *   archive.c  out and in                                                      answer.c   answers kept
+ *   archive_*.c out and in (archive.h)                                         answer.c   answers kept
  *   pin.c      origins of the day
  */
 #ifndef GS_STORE_PRIVATE_H
@@ -463,6 +463,8 @@ int inputs_load(struct gs_store *st, struct gs_error *err); /* in a read or writ
 void input_done(struct input *in);
 int input_put(struct gs_store *st, struct input *in, bool is_new, const struct gs_buf *ladder, struct gs_error *err); /* id, or a new one */
 int input_ladder(struct gs_store *st, const struct input *in, struct gs_buf *ret, struct gs_error *err);
+uint64_t ladder_rungs(uint64_t units); /* how many a ladder of so many units has */
+bool ladders_agree(const struct gs_buf *a, const struct gs_buf *b, uint64_t units); /* on every rung up to there */
 void tally_write(const struct gs_tally *t, struct gs_buf *out);
 bool tally_read(const char *text, struct gs_tally *ret);
 

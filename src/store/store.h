@@ -299,4 +299,29 @@ int gs_store_prune(struct gs_store *st, const struct gs_prune_options *o, struct
 /* Writer only. Merges rollups, gives free space back to the file system, empties the journal. */
 int gs_store_compact(struct gs_store *st, uint64_t *ret_before, uint64_t *ret_after, struct gs_error *err);
 
+/* ---- archives: to merge sensors and to move house ---- */
+
+struct gs_archive_result {
+	uint64_t sightings;      /* written, or read and new */
+	uint64_t known;          /* import: read and in the store already */
+	uint64_t cells;          /* hourly sums of rows that are pruned */
+	uint64_t inputs;         /* written, or new or grown */
+	uint64_t lines;
+	bool rollups_known;      /* import: the sums were in the store already */
+};
+
+/* Writes rows, what is left of pruned ones, inputs and sensors as JSON lines in zstd with a manifest and checksums to fd, in one moment's view.
+ * `name` stands in messages. GS_ERR_IO: fd cannot be written. */
+int gs_archive_write(struct gs_store *st, int fd, const char *name, struct gs_archive_result *ret, struct gs_error *err);
+
+/*
+ * Reads such an archive (also one that was unpacked) into the store. Rows that are there, by (store, sequence) or because their input is, are left out, so
+ * that doing it twice changes nothing. unnamed_as names the sensor that has no name in the archive; NULL or "": stays unnamed.
+ * *ret (may be NULL) is filled whatever the result, with what is in the store for good. gs_store_settle afterwards is the caller's.
+ * GS_ERR_FORMAT: no archive, or of a newer grescope. GS_ERR_DAMAGED: the sentence names the line; whole parts before it are in the store, and reading
+ * a whole copy later adds the rest. GS_ERR_USAGE: read to its end, but some of it (its sums of pruned rows, or the rows of a capture) overlaps
+ * with what is there and cannot be told apart: that was left out; the sentence says what. Also where an archive of this very store is ahead of it.
+ */
+int gs_archive_read(struct gs_store *st, int fd, const char *name, const char *unnamed_as, struct gs_archive_result *ret, struct gs_error *err);
+
 #endif
