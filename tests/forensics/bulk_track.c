@@ -178,8 +178,9 @@ static size_t memory_in_use(void)
 	return m.uordblks + m.hblkhd;
 }
 
-/* A cap on one table: what found no room is counted, the rest is as right as ever. */
-static void cap(struct bulk *b, const struct gs_bot_tables *tables, const char *name, struct gs_tracker_limits limits, unsigned len, bool greeth, uint64_t *at)
+/* A cap on one table: what found no room is counted, the rest is as right as ever. processes: found in the end; 0: depends on the order of events. */
+static void cap(struct bulk *b, const struct gs_bot_tables *tables, const char *name, struct gs_tracker_limits limits, unsigned len, bool greeth, uint32_t processes, bool untracked,
+                uint64_t *at)
 {
 	const unsigned n = b->full ? 2000 : 200;
 	struct crowd c;
@@ -203,7 +204,8 @@ static void cap(struct bulk *b, const struct gs_bot_tables *tables, const char *
 	BULK_HOLDS(b, balances(&y) && y.given == c.played.packets && seen == y.assigned, "%s: %llu given, %llu assigned, %llu in processes", name,
 	           (unsigned long long)y.given, (unsigned long long)y.assigned, (unsigned long long)seen);
 	BULK_HOLDS(b, c.played.wrong == 0 && c.played.ordinary_taken == 0, "%s: %llu packets on a wrong process", name, (unsigned long long)c.played.wrong);
-	BULK_HOLDS(b, !limits.processes || found <= limits.processes, "%s: %u processes", name, found);
+	BULK_HOLDS(b, found == processes || processes == 0, "%s: %u processes, %u expected", name, found, processes);
+	BULK_HOLDS(b, !untracked == !y.untracked, "%s: %llu packets without a stream", name, (unsigned long long)y.untracked);
 #if !defined __SANITIZE_ADDRESS__
 	BULK_HOLDS(b, after <= stated + (n + 64) * 4096, "%s: %zu octets, %zu stated", name, after, stated); /* the test's own records are in there too */
 #endif
@@ -223,12 +225,13 @@ void bulk_caps(struct bulk *b)
 	if (gs_bot_tables_new(&tables, NULL) < 0)
 		abort();
 	printf("a tracker with default limits: %.1f MB\n", (double)gs_tracker_bytes(NULL) / 1e6);
-	cap(b, tables, "no cap reached", (struct gs_tracker_limits){ 0 }, 512, false, &at);
-	cap(b, tables, "half the processes", (struct gs_tracker_limits){ .processes = n / 2, .streams = n, .groups = 64 }, 512, false, &at);
-	cap(b, tables, "half the streams", (struct gs_tracker_limits){ .processes = n, .streams = n / 2, .groups = 64 }, 512, true, &at);
-	cap(b, tables, "groups for a tenth", (struct gs_tracker_limits){ .processes = n, .streams = n, .groups = n / 10 }, 0, false, &at);
-	cap(b, tables, "groups for all", (struct gs_tracker_limits){ .processes = n, .streams = n, .groups = 4 * n }, 0, false, &at);
-	cap(b, tables, "half the processes, no data", (struct gs_tracker_limits){ .processes = n / 2, .streams = n / 4, .groups = 4 * n }, 0, false, &at);
-	cap(b, tables, "a tenth of the searches", (struct gs_tracker_limits){ .processes = n, .streams = n, .groups = 64, .searches_per_s = n / 10 }, 512, false, &at);
+	cap(b, tables, "no cap reached", (struct gs_tracker_limits){ 0 }, 512, false, n, false, &at);
+	cap(b, tables, "half the processes", (struct gs_tracker_limits){ .processes = n / 2, .streams = n, .groups = 64 }, 512, false, n / 2, false, &at);
+	cap(b, tables, "half the streams", (struct gs_tracker_limits){ .processes = n, .streams = n / 2, .groups = 64 }, 512, true, n, true, &at);
+	cap(b, tables, "groups for a tenth", (struct gs_tracker_limits){ .processes = n, .streams = n, .groups = n / 10 }, 0, false, 0, false, &at);
+	cap(b, tables, "groups for all", (struct gs_tracker_limits){ .processes = n, .streams = n, .groups = 16 * n }, 0, false, n, false, &at);
+	cap(b, tables, "half the processes, no data", (struct gs_tracker_limits){ .processes = n / 2, .streams = n / 4, .groups = 16 * n }, 0, false, n / 2, true, &at);
+	cap(b, tables, "a tenth of the searches", (struct gs_tracker_limits){ .processes = n, .streams = n, .groups = 64, .searches_per_s = n / 10 }, 512, false, 0, false,
+	    &at);
 	gs_bot_tables_free(tables);
 }
