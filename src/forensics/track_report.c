@@ -71,7 +71,7 @@ static bool same_attack(const struct stream *a, const struct stream *b)
 	const uint64_t round = gcd_of(a->gcd, b->gcd), draws = stream_draws(&a->key, round);
 	const bool host_a = stream_host_drawn(a), host_b = stream_host_drawn(b);
 
-	if (!same_orders(&a->key, &b->key) || a->key.inner_src == b->key.inner_src || draws == 0 || !times_meet(a, b))
+	if (!same_orders(&a->key, &b->key) || (a->drawn ^ b->drawn) & ~GS_BOT_DREW_DATA || a->key.inner_src == b->key.inner_src || draws == 0 || !times_meet(a, b))
 		return false;
 	if (a->gcd != b->gcd && a->distances >= SURE_DISTANCES && b->distances >= SURE_DISTANCES)
 		return false;
