@@ -28,7 +28,7 @@
 #define ID_SUM 999
 #define ID_SUM_FIXED 0xffff
 #define DATA_WORDS 4 /* more prove themselves */
-#define PREPARE_WORK 1000 /* preparing a distance, in tests of one */
+#define PREPARE_WORK 10000 /* preparing a distance, in tests of one */
 
 _Static_assert((size_t)GS_BOT_LINK_MAX_GAP * CHECKS * LINK_BLOCKS * sizeof(uint64_t) == GS_BOT_LINK_TABLE_BYTES, "the header states the cap");
 
@@ -54,7 +54,7 @@ struct gs_bot_linker {
 	const struct gs_bot_tables *tables;
 	unsigned max_tables;
 	uint64_t clock;
-	uint64_t work;
+	uint64_t work, stop;   /* work done, and how much may be done before this search ends */
 	unsigned last_way;
 	struct link_table *table;
 };
@@ -361,23 +361,23 @@ static struct link_table *linker_table(struct gs_bot_linker *l, const struct lin
 	return oldest;
 }
 
-/* Has the checks ready up to a distance. False where memory ran out. */
+/* Has the checks ready up to a distance. False where memory ran out, or the work that may be done. */
 static bool table_ready(struct gs_bot_linker *l, struct link_table *t, unsigned gap)
 {
-	while (t->ready < gap) {
+	while (t->ready < gap && l->work < l->stop) {
 		uint64_t **chunk = &t->checks[t->ready / CHUNK_GAPS];
 		if (!*chunk && !(*chunk = calloc((size_t)CHUNK_GAPS * CHECKS * t->blocks, sizeof **chunk)))
 			return false;
 		table_prepare(t, l->tables, ++t->ready);
 		l->work += PREPARE_WORK;
 	}
-	return true;
+	return t->ready >= gap;
 }
 
 /* The smallest distance from `from` to `to`, in units, that fits; 0 where none does. */
 static unsigned table_find(struct gs_bot_linker *l, struct link_table *t, const struct code_word *seen, unsigned from, unsigned to, struct gs_bot_state *ret)
 {
-	for (unsigned gap = from; gap <= to && gap <= t->max_gap && table_ready(l, t, gap); gap++) {
+	for (unsigned gap = from; gap <= to && gap <= t->max_gap && l->work < l->stop && table_ready(l, t, gap); gap++) {
 		l->work++;
 		if (checks_hold(table_checks(t, gap), seen->block, t->blocks) && table_solve(t, l->tables, gap, seen, ret))
 			return gap;
@@ -521,7 +521,8 @@ static void settle_source(const struct gs_bot_linker *l, const struct gs_bot_inp
 	*layout = with;
 }
 
-bool link_find(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned n, unsigned max_gap, struct gs_bot_link *ret, struct link_layout *ret_layout)
+bool link_find(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned n, unsigned max_gap, uint64_t most_work, struct gs_bot_link *ret,
+               struct link_layout *ret_layout)
 {
 	const unsigned limit = n > 2 ? GS_BOT_LINK_MAX_EQUAL : max_gap, soon = limit < SOON ? limit : SOON;
 	struct options o;
@@ -529,6 +530,7 @@ bool link_find(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned 
 
 	if (n < 2 || n > GS_BOT_LINK_MAX || !read_options(in, n, &o))
 		return false;
+	l->stop = l->work < UINT64_MAX - most_work ? l->work + most_work : UINT64_MAX;
 	/* the way that worked last is tried first, then short distances in all ways, then long ones */
 	for (unsigned round = 0; round < 1 + 2 * WAYS; round++) {
 		const unsigned way = round ? (round - 1) % WAYS : l->last_way, from = round > WAYS ? soon + 1 : 1, to = round > WAYS ? limit : soon;
@@ -569,5 +571,5 @@ uint64_t link_work(const struct gs_bot_linker *l)
 bool gs_bot_link(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned n, unsigned max_gap, struct gs_bot_link *ret)
 {
 	struct link_layout layout;
-	return link_find(l, in, n, max_gap, ret, &layout);
+	return link_find(l, in, n, max_gap, UINT64_MAX, ret, &layout);
 }

@@ -48,13 +48,13 @@ static struct gs_tracker_limits defaults(const struct gs_tracker_limits *given)
 	return l;
 }
 
-/* What a map of n records may take: the records, and an index at most three quarters full after doubling. */
+/* What a map of n records may take: the records, an index at most three quarters full after doubling, and for a moment the one of half its size. */
 static size_t map_bytes(size_t record, uint32_t n)
 {
 	size_t slots = 1024;
 	while (slots / 4 * 3 < n)
 		slots *= 2;
-	return slots * sizeof(struct gs_map_slot) + (size_t)n * record;
+	return slots / 2 * 3 * sizeof(struct gs_map_slot) + (size_t)n * record;
 }
 
 size_t gs_tracker_bytes(const struct gs_tracker_limits *limits)
@@ -296,8 +296,6 @@ static bool stream_is_prefix_for(const struct stream *s, const struct sighted *p
 	const uint64_t grid = greatest_divisor((uint64_t)(d < 0 ? -d : d), s->gcd), plain = stream_draws(&s->key, grid);
 	const bool on_plain = grid % plain == 0, on_host = grid % (plain + 1) == 0;
 	const uint32_t lengths = host_lengths(s->dst, s->host_draw, p->dst, p->host_draw) & s->lengths;
-	if (on_host && !on_plain)
-		return true;
 	return lengths & (on_plain && !on_host ? HOST_LENGTHS_SURE : HOST_LENGTHS);
 }
 
@@ -443,11 +441,18 @@ static uint64_t first_unit(const struct gs_tracker *t, const struct process *p, 
 	return stream_draws(key, 0);
 }
 
-static uint32_t stream_new(struct gs_tracker *t, struct stream_head *h, uint32_t process, const struct sighted *p, int64_t off)
+/* TRACK_NONE where there is no room. */
+static uint32_t stream_new(struct gs_tracker *t, uint64_t hash, uint32_t process, const struct sighted *p, int64_t off)
 {
 	struct process *owner = &t->process[process];
+	bool is_new;
 	if (t->n_streams == t->limits.streams || owner->n_streams == STREAMS_OF_PROCESS)
 		return TRACK_NONE;
+	struct stream_head *h = gs_map_get(&t->by_key, hash, &p->key, &is_new);
+	if (!h)
+		return TRACK_NONE;
+	if (is_new)
+		h->first = TRACK_NONE;
 	const uint32_t i = t->n_streams++;
 	const uint64_t unit = first_unit(t, owner, &p->key);
 	t->stream[i] = (struct stream){
@@ -490,15 +495,13 @@ static void stream_learn_reach(struct stream *s, int64_t off)
 
 int32_t track_place(struct gs_tracker *t, const struct sighted *p, uint32_t *ret_stream)
 {
-	bool is_new;
 	int64_t off = 0;
 	uint32_t process = TRACK_NONE;
-	struct stream_head *h = gs_map_get(&t->by_key, gs_map_hash(&t->by_key, &p->key), &p->key, &is_new);
+	const uint64_t hash = gs_map_hash(&t->by_key, &p->key);
+	const struct stream_head *h = gs_map_find(&t->by_key, hash, &p->key);
 
 	*ret_stream = TRACK_NONE;
-	if (h && is_new)
-		h->first = TRACK_NONE;
-	if (h && !is_new) {
+	if (h) {
 		const uint32_t i = chain_find(t, h, p, &off, &process);
 		if (i != TRACK_NONE) {
 			stream_put(&t->stream[i], p, off);
@@ -518,14 +521,12 @@ int32_t track_place(struct gs_tracker *t, const struct sighted *p, uint32_t *ret
 			return GS_TRACK_REFUSED;
 		off = signed_distance(t->process[process].position, position);
 	}
-	if (!h)
-		return (int32_t)process;
-	uint32_t i = chain_choose(t, h, process, p, off);
+	uint32_t i = h ? chain_choose(t, h, process, p, off) : TRACK_NONE;
 	if (i != TRACK_NONE) {
 		stream_learn_reach(&t->stream[i], off);
 		stream_put(&t->stream[i], p, off);
 	} else {
-		i = stream_new(t, h, process, p, off);
+		i = stream_new(t, hash, process, p, off);
 	}
 	*ret_stream = i;
 	return (int32_t)process;

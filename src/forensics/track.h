@@ -156,6 +156,12 @@ void track_count(struct gs_tracker *t, uint32_t process, const struct gs_bot_inp
 /* Takes `cost` searches from the budget; false where it is spent. */
 bool track_afford(struct gs_tracker *t, struct gs_time ts, uint64_t cost);
 
+/* Searches that may still be made in this second of packet time, as track_afford last saw it; never so many that a thousand times as many overflow. */
+static inline uint64_t track_budget(const struct gs_tracker *t)
+{
+	return t->limits.searches_per_s == UINT32_MAX ? UINT64_MAX >> 16 : t->budget_left + 1;
+}
+
 /* A packet without a state. */
 int32_t track_group(struct gs_tracker *t, const struct gs_bot_input *in, const struct gs_bot_proof *proof, struct gs_time ts);
 

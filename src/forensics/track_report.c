@@ -71,7 +71,7 @@ static bool same_attack(const struct stream *a, const struct stream *b)
 	const uint64_t round = gcd_of(a->gcd, b->gcd), draws = stream_draws(&a->key, round);
 	const bool host_a = stream_host_drawn(a), host_b = stream_host_drawn(b);
 
-	if (!same_orders(&a->key, &b->key) || a->key.inner_src == b->key.inner_src || draws == 0 || !times_meet(a, b))
+	if (!same_orders(&a->key, &b->key) || (a->drawn ^ b->drawn) & ~GS_BOT_DREW_DATA || a->key.inner_src == b->key.inner_src || draws == 0 || !times_meet(a, b))
 		return false;
 	if (a->gcd != b->gcd && a->distances >= SURE_DISTANCES && b->distances >= SURE_DISTANCES)
 		return false;
@@ -166,10 +166,12 @@ static int64_t draws_into(uint64_t back, uint64_t round, uint32_t n, uint64_t dr
 
 /*
  * Number of targets from the draws of a round; 0 where it does not come out. n targets, p of them prefixes, make n * draws + p. With few draws per packet or many
- * targets several n fit; the one is taken whose share of prefixes is nearest to that among the targets seen.
+ * targets several n fit (*ret_sure is then false); the one is taken whose share of prefixes is nearest to that among the targets seen.
  */
-static uint32_t targets_of(uint64_t round, uint64_t draws, uint32_t seen, uint32_t hosts)
+static uint32_t targets_of(uint64_t round, uint64_t draws, uint32_t seen, uint32_t hosts, bool *ret_sure)
 {
+	/* n single addresses make the same round as n - 1 targets of which as many are prefixes as a packet has draws */
+	*ret_sure = round / (draws ? draws : 1) <= draws || seen == round / (draws + (hosts == seen));
 	if (draws == 0 || round == 0 || round / draws > UINT32_MAX)
 		return 0;
 	if (hosts == 0 && round % draws == 0)
@@ -178,6 +180,7 @@ static uint32_t targets_of(uint64_t round, uint64_t draws, uint32_t seen, uint32
 		return (uint32_t)(round / (draws + 1));
 	const uint64_t least = (round + draws) / (draws + 1), most = round / draws, wanted = (uint64_t)hosts * 1000 / (seen ? seen : 1);
 	uint64_t best = 0, best_off = UINT64_MAX;
+	*ret_sure = least == most;
 	for (uint64_t n = most; n >= least && n >= 1 && most - n <= MAX_TARGETS; n--) {
 		const uint64_t share = (round - n * draws) * 1000 / n, off = share > wanted ? share - wanted : wanted - share;
 		if (off < best_off) {
@@ -191,9 +194,12 @@ static uint32_t targets_of(uint64_t round, uint64_t draws, uint32_t seen, uint32
 /* Number of targets and draws of a round. Where the attack's start is known, *ret_begin is the offset at which its first round begins. */
 static void settle_targets(const struct sums *s, uint64_t draws, struct gs_bot_attack *a, uint64_t *ret_round, int64_t *ret_begin)
 {
+	bool only;
+
 	*ret_round = s->round;
 	*ret_begin = s->first_off;
-	a->targets = targets_of(s->round, draws, s->streams, s->hosts);
+	a->targets = targets_of(s->round, draws, s->streams, s->hosts, &only);
+	a->targets_sure = a->targets && only && s->distances >= SURE_DISTANCES && a->targets <= MAX_TARGETS;
 	if (draws && a->targets == 0)
 		*ret_round = 0; /* less than a packet, or no number of packets: two attacks taken for one. Better no number than a wrong one. */
 	if (!s->has_start)
@@ -209,6 +215,7 @@ static void settle_targets(const struct sums *s, uint64_t draws, struct gs_bot_a
 			continue;
 		a->targets = n;
 		a->has_start = true;
+		a->targets_sure = only;
 		*ret_round = round;
 		*ret_begin = s->start_off - into;
 		return;
@@ -221,13 +228,8 @@ static struct gs_addr address_of(uint32_t v)
 	return gs_addr_v4(b);
 }
 
-/* What the public struct does not say. */
-struct beside {
-	bool sure;             /* of the number of targets */
-	uint64_t timed;        /* packets sent between the first seen and the last, one of the two counted */
-};
-
-static void finish_attack(const struct gs_tracker *t, const struct process *p, uint32_t number, const struct sums *s, struct gs_bot_attack *ret, struct beside *ret_beside)
+/* *ret_timed: packets sent between the first seen and the last, one of the two counted. */
+static void finish_attack(const struct gs_tracker *t, const struct process *p, uint32_t number, const struct sums *s, struct gs_bot_attack *ret, uint64_t *ret_timed)
 {
 	const struct stream_key *key = &s->first->key;
 	const uint64_t draws = stream_draws(key, s->round);
@@ -251,7 +253,7 @@ static void finish_attack(const struct gs_tracker *t, const struct process *p, u
 		.loss = -1,
 	};
 	settle_targets(s, draws, ret, &round, &begin);
-	*ret_beside = (struct beside){ .sure = ret->has_start || (s->distances >= SURE_DISTANCES && ret->targets <= MAX_TARGETS) };
+	*ret_timed = 0;
 	if (round == 0)
 		return;
 	const uint32_t n = ret->targets ? ret->targets : 1; /* without draws per packet a round is all that is known: one packet of it is ours */
@@ -262,12 +264,12 @@ static void finish_attack(const struct gs_tracker *t, const struct process *p, u
 			expected += (uint64_t)(m->last_off - (ret->has_start ? begin : m->first_off)) / round + 1;
 	}
 	ret->packets_sent = ret->rounds * n;
-	ret_beside->timed = (uint64_t)((double)(s->last_off - s->first_off) / (double)round * n);
+	*ret_timed = (uint64_t)((double)(s->last_off - s->first_off) / (double)round * n);
 	ret->loss = expected > s->unique ? 1 - (double)s->unique / (double)expected : 0;
 }
 
 /* Attack number `number` of a process whose attacks are numbered. False where no stream has that number. */
-static bool attack_get(const struct gs_tracker *t, const struct process *p, uint32_t number, struct gs_bot_attack *ret, struct beside *ret_beside)
+static bool attack_get(const struct gs_tracker *t, const struct process *p, uint32_t number, struct gs_bot_attack *ret, uint64_t *ret_timed)
 {
 	struct sums s = { 0 };
 	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process) {
@@ -287,13 +289,13 @@ static bool attack_get(const struct gs_tracker *t, const struct process *p, uint
 	/* a mixed attack: this target may be a single address and others before it prefixes */
 	const uint64_t draws = stream_draws(&s.first->key, s.round);
 	s.start_host |= draws && s.round % draws != 0;
-	finish_attack(t, p, number, &s, ret, ret_beside);
+	finish_attack(t, p, number, &s, ret, ret_timed);
 	return true;
 }
 
 unsigned gs_tracker_attacks(struct gs_tracker *t, uint32_t number, struct gs_bot_attack *ret, unsigned max)
 {
-	struct beside beside;
+	uint64_t timed_here;
 	unsigned n = 0;
 
 	if (number >= t->n_processes)
@@ -302,7 +304,7 @@ unsigned gs_tracker_attacks(struct gs_tracker *t, uint32_t number, struct gs_bot
 	const uint32_t all = number_attacks(t, p);
 	for (uint32_t i = 0; i < all; i++) {
 		struct gs_bot_attack a;
-		if (!attack_get(t, p, i, &a, &beside))
+		if (!attack_get(t, p, i, &a, &timed_here))
 			continue;
 		/* insertion in order of time; those that do not fit fall off at the end */
 		unsigned at = n < max ? n : max;
@@ -427,8 +429,8 @@ static void fill_attacks(struct gs_tracker *t, const struct process *p, struct g
 	ret->attacks = number_attacks(t, p);
 	for (uint32_t i = 0; i < ret->attacks; i++) {
 		struct gs_bot_attack a;
-		struct beside beside;
-		if (!attack_get(t, p, i, &a, &beside))
+		uint64_t timed_here;
+		if (!attack_get(t, p, i, &a, &timed_here))
 			continue;
 		ret->packets_sent += a.packets_sent;
 		if (a.loss >= 0) {
@@ -436,12 +438,12 @@ static void fill_attacks(struct gs_tracker *t, const struct process *p, struct g
 			expected += all;
 			missed += all * a.loss;
 		}
-		timed += beside.timed;
+		timed += timed_here;
 		/* what more packets say counts for more; what is known counts for more than what is not */
 		if (a.targets && (a.packets_seen > largest || ret->targets == 0)) {
 			largest = a.packets_seen;
 			ret->targets = a.targets;
-			ret->targets_sure = beside.sure;
+			ret->targets_sure = a.targets_sure;
 		}
 	}
 	for (uint32_t i = p->streams; i != TRACK_NONE; i = t->stream[i].next_of_process)
@@ -491,8 +493,9 @@ bool gs_tracker_seed_job(struct gs_tracker *t, uint32_t number, uint64_t budget,
 	const uint64_t draws = stream_draws(&s->key, s->gcd);
 	if (draws == 0 || s->distances < SURE_DISTANCES)
 		return true;
-	const uint32_t n = targets_of(s->gcd, draws, 1, stream_host_drawn(s));
-	if (n && n <= MAX_TARGETS && s->gcd <= UINT32_MAX) {
+	bool only;
+	const uint32_t n = targets_of(s->gcd, draws, 1, stream_host_drawn(s), &only);
+	if (n && only && n <= MAX_TARGETS && s->gcd <= UINT32_MAX) {
 		ret->fit_step = (uint32_t)s->gcd;
 		ret->fit_draws = (uint16_t)draws;
 		ret->fit_targets = (uint16_t)n;
