@@ -48,6 +48,9 @@ struct options {
 	bool window_given;
 	struct gs_time older_than; /* GS_TIME_MIN: not given */
 	size_t max_bytes;          /* 0: not given */
+	size_t quota_bytes;        /* 0: none */
+	bool quick;                /* store check without reading every row */
+	bool format_given;
 	const char *given[16];   /* filters as they were given, for the metadata */
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
@@ -70,6 +73,9 @@ enum option_group {
 	OPT_DATA = 1u << 4,   /* place and network databases */
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
+	OPT_QUOTA = 1u << 7,
+	OPT_CHECK = 1u << 8,
+	OPT_FORMAT = 1u << 9, /* --format alone, of OPT_TABLE */
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -91,6 +97,8 @@ struct progress {
 };
 void progress_start(struct progress *p, bool quiet); /* also catches the signals */
 bool progress_show(struct progress *p, uint64_t done, uint64_t total, const struct gs_tally *t);
+/* The same for a count of things, such as "rows"; total 0: not known yet. */
+bool progress_count(struct progress *p, uint64_t done, uint64_t total, const char *things);
 void progress_clear(struct progress *p);
 
 /* Opens the store that the options name. 0 or negative with a sentence. store.c */

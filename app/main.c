@@ -21,11 +21,12 @@ static const struct verb verbs[] = {
 	{ "ingest", "[options] FILE...", "keep the sightings of files in the store; what is in it already is left out",
 	  "  grescope ingest captures/\n"
 	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n",
-	  OPT_INPUT | OPT_STORE, cmd_ingest },
-	{ "store", "[options] info|prune|compact", "how the store is, making it smaller",
+	  OPT_INPUT | OPT_STORE | OPT_QUOTA, cmd_ingest },
+	{ "store", "[options] info|check|prune|compact", "how the store is, whether it is sound, making it smaller",
 	  "  grescope store info\n"
+	  "  grescope store check\n"
 	  "  grescope store prune --older-than 180d\n",
-	  OPT_STORE | OPT_PRUNE, cmd_store },
+	  OPT_STORE | OPT_PRUNE | OPT_CHECK | OPT_FORMAT, cmd_store },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 
