@@ -53,6 +53,9 @@ struct options {
 	struct gs_time older_than; /* GS_TIME_MIN: not given */
 	size_t max_bytes;          /* 0: not given */
 	uint64_t packet_first, packet_last; /* 0: not given */
+	size_t quota_bytes;        /* 0: none */
+	bool quick;                /* store check without reading every row */
+	bool format_given;
 	const char *given[16];   /* filters as they were given, for the metadata */
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
@@ -78,7 +81,10 @@ enum option_group {
 	OPT_FORMAT = 1u << 7, /* of OPT_TABLE only the format */
 	OPT_PACKET = 1u << 8,
 	OPT_PIN = 1u << 9,
+	OPT_QUOTA = 1u << 10,
+	OPT_CHECK = 1u << 11,
 	OPT_SENSOR = 1u << 12, /* --sensor alone, of OPT_INPUT */
+	OPT_JSON = 1u << 13,   /* --format text or json */
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -100,6 +106,8 @@ struct progress {
 };
 void progress_start(struct progress *p, bool quiet); /* also catches the signals */
 bool progress_show(struct progress *p, uint64_t done, uint64_t total, const struct gs_tally *t); /* t NULL: nothing is read but the store */
+/* The same for a count of things, such as "rows"; total 0: not known yet. */
+bool progress_count(struct progress *p, uint64_t done, uint64_t total, const char *things);
 void progress_clear(struct progress *p);
 void progress_end(struct progress *p); /* nothing asks any more whether it was interrupted: the signals end the program again */
 

@@ -26,13 +26,15 @@ static const struct verb verbs[] = {
 	  "  grescope ingest captures/\n"
 	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n"
 	  "  grescope ingest --pin-origin today.pcap           network and place as they are now, for good\n",
-	  OPT_INPUT | OPT_STORE | OPT_PIN | OPT_DATA, cmd_ingest },
-	{ "store", "[options] info|prune|compact|export-archive FILE|import-archive FILE...", "how the store is, making it smaller, moving and merging it",
+	  OPT_INPUT | OPT_STORE | OPT_PIN | OPT_DATA | OPT_QUOTA, cmd_ingest },
+	{ "store", "[options] info|check|prune|compact|export-archive FILE|import-archive FILE...",
+	  "how the store is, whether it is sound, making it smaller, moving and merging it",
 	  "  grescope store info\n"
+	  "  grescope store check\n"
 	  "  grescope store prune --older-than 180d\n"
 	  "  grescope store export-archive north.jsonl.zst\n"
 	  "  grescope store import-archive north.jsonl.zst south.jsonl.zst\n",
-	  OPT_STORE | OPT_PRUNE | OPT_SENSOR, cmd_store },
+	  OPT_STORE | OPT_PRUNE | OPT_CHECK | OPT_JSON | OPT_SENSOR, cmd_store },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

@@ -15,7 +15,7 @@
 enum option_id {
 	ID_BY = 256, ID_SINCE, ID_UNTIL, ID_SENSOR, ID_ASN, ID_COUNTRY, ID_CLASS, ID_SRC, ID_DST, ID_SORT, ID_LIMIT, ID_FORMAT, ID_NO_HEADER,
 	ID_UTC, ID_REDACT, ID_ASN_DB, ID_CITY_DB, ID_COLOR, ID_WINDOW, ID_MEMORY, ID_INCLUDE_UDP, ID_FAIL_EMPTY,
-	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PACKET, ID_PIN,
+	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PACKET, ID_PIN, ID_QUOTA, ID_QUICK,
 };
 
 static const struct option_row {
@@ -35,6 +35,7 @@ static const struct option_row {
 	{ ID_SORT, "sort", "COLUMN", OPT_TABLE, "sort by COLUMN, -COLUMN for the largest first" },
 	{ ID_LIMIT, "limit", "N", OPT_TABLE, "at most N rows (0, the default: all)" },
 	{ ID_FORMAT, "format", "NAME", OPT_TABLE | OPT_FORMAT, "text (default), csv, tsv, json, jsonl, badpackets" },
+	{ ID_FORMAT, "format", "NAME", OPT_JSON, "info: text (default), json" },
 	{ ID_NO_HEADER, "no-header", NULL, OPT_TABLE | OPT_FORMAT, "csv and tsv without their first line" },
 	{ ID_UTC, "utc", NULL, OPT_TABLE | OPT_FORMAT, "times in UTC; always so" },
 	{ ID_REDACT, "redact-dst", NULL, OPT_TABLE, "hide destination addresses, wherever they would show" },
@@ -47,6 +48,8 @@ static const struct option_row {
 	{ ID_STORE, "store", "PATH", OPT_STORE, "the store (default $GRESCOPE_STORE, else ~/.local/state/grescope/store.db)" },
 	{ ID_OLDER_THAN, "older-than", "SPAN", OPT_PRUNE, "rows older than SPAN go, such as 30d, 26w; hourly sums of them stay" },
 	{ ID_MAX_SIZE, "max-size", "SIZE", OPT_PRUNE, "oldest rows go until the store is at most SIZE, such as 500M" },
+	{ ID_QUOTA, "quota", "SIZE", OPT_QUOTA, "the store's file never grows past SIZE: then ingest ends, and store prune makes room" },
+	{ ID_QUICK, "quick", NULL, OPT_CHECK, "check: all but the rows one by one" },
 	{ ID_SENSOR, "sensor", "NAME", OPT_INPUT, "name of the vantage point, for the sensor column; of the store: only what it saw" },
 	{ ID_PIN, "pin-origin", NULL, OPT_PIN, "keep network and place of each source as the databases say now; see --asn-db, --city-db" },
 	{ ID_SENSOR, "sensor", "NAME", OPT_SENSOR, "import-archive: name of the vantage point of rows that name none" },
@@ -282,6 +285,7 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		if ((i = gs_format_parse(value, strlen(value))) < 0)
 			return usage_error(verb, "--format %s: no such format", value);
 		o->format = (enum gs_format)i;
+		o->format_given = true;
 		return 0;
 	case ID_NO_HEADER:
 		o->no_header = true;
@@ -324,6 +328,13 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		return 0;
 	case ID_PIN:
 		o->pin_origin = true;
+		return 0;
+	case ID_QUOTA:
+		if (!parse_size(value, &o->quota_bytes) || o->quota_bytes < 1u << 20)
+			return usage_error(verb, "--quota %s: expected a size of at least 1M, such as 500M or 2G", value);
+		return 0;
+	case ID_QUICK:
+		o->quick = true;
 		return 0;
 	case ID_SENSOR:
 		o->sensor = value;

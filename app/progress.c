@@ -41,6 +41,25 @@ void progress_end(struct progress *p)
 	signal(SIGTERM, SIG_DFL);
 }
 
+bool progress_count(struct progress *p, uint64_t done, uint64_t total, const char *things)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (interrupted)
+		return false;
+	if (!p->on || seconds_between(&p->last, &now) < 0.5)
+		return true;
+	p->last = now;
+	if (total)
+		fprintf(stderr, "\r\033[K%5.1f %%  %.2f of %.2f M %s", (double)done / (double)total * 100, (double)done / 1e6, (double)total / 1e6, things);
+	else
+		fprintf(stderr, "\r\033[K%.0f s", seconds_between(&p->start, &now));
+	fflush(stderr);
+	p->shown = true;
+	return true;
+}
+
 bool progress_show(struct progress *p, uint64_t done, uint64_t total, const struct gs_tally *t)
 {
 	struct timespec now;

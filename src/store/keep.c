@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 
 #define VACUUM_PAGES 2048
 
@@ -56,6 +57,8 @@ int gs_store_info(struct gs_store *st, struct gs_store_info *ret, struct gs_erro
 	struct gs_store_info info = { .path = st->path };
 	struct gs_scan_result all;
 	struct gs_filter f = GS_FILTER_ALL;
+	struct note note;
+	struct statvfs fs;
 	int r = read_begin(st, err);
 
 	if (r == 0)
@@ -77,6 +80,8 @@ int gs_store_info(struct gs_store *st, struct gs_store_info *ret, struct gs_erro
 	info.file_bytes = store_file_bytes(st);
 	info.journal_bytes = file_size(st->path, "-wal");
 	info.ballast_bytes = file_size(st->path, "-ballast");
+	info.quota_bytes = note_read(st, &note) ? note.quota : 0;
+	info.disk_free_bytes = statvfs(st->path, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
 	info.free_bytes = (uint64_t)(unused * page);
 	info.raw_bytes = (uint64_t)(used * page) > info.rollup_bytes ? (uint64_t)(used * page) - info.rollup_bytes : 0;
 	info.next_seq = (uint64_t)st->meta.next_seq;

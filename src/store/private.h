@@ -298,7 +298,7 @@ enum stmt {
 struct gs_store {
 	char *path;
 	sqlite3 *db;
-	int lock_fd;
+	int lock_fd;             /* a writer's lock; a reader's look at its note; -1: none */
 	bool writer;
 	bool immutable;          /* opened without locks: nobody can write it where it lies */
 	struct stat as_opened;   /* where immutable */
@@ -346,6 +346,16 @@ struct gs_store {
 
 	struct input_list *inputs; /* input.c's */
 	struct gs_buf lent;      /* strings lent until the next call */
+	char damage[GS_ERROR_TEXT_MAX]; /* the last one met, without the words around it, for gs_store_check */
+	bool (*check_progress)(void *arg, uint64_t rows_done, uint64_t rows);
+	void *check_arg;
+};
+
+/* What a writer leaves in its lock file: who it is, and what it has acknowledged. */
+struct note {
+	int pid;
+	int64_t store, change; /* 0: none yet */
+	uint64_t quota;
 };
 
 /* sqlite.c */
@@ -367,7 +377,8 @@ void read_end(struct gs_store *st);
 int read_still(struct gs_store *st, struct gs_error *err);
 uint64_t store_file_bytes(struct gs_store *st);
 int store_checkpoint(struct gs_store *st, struct gs_error *err);
-int ballast_make(struct gs_store *st);
+void ballast_make(struct gs_store *st);
+bool note_read(const struct gs_store *st, struct note *ret); /* false: there is none that can be read */
 void ballast_drop(struct gs_store *st);
 uint64_t file_size(const char *path, const char *suffix);
 
@@ -465,6 +476,7 @@ int input_put(struct gs_store *st, struct input *in, bool is_new, const struct g
 int input_ladder(struct gs_store *st, const struct input *in, struct gs_buf *ret, struct gs_error *err);
 uint64_t ladder_rungs(uint64_t units); /* how many a ladder of so many units has */
 bool ladders_agree(const struct gs_buf *a, const struct gs_buf *b, uint64_t units); /* on every rung up to there */
+bool ladder_fits(uint64_t units, size_t len); /* whether a ladder of len octets is one of that many units */
 void tally_write(const struct gs_tally *t, struct gs_buf *out);
 bool tally_read(const char *text, struct gs_tally *ret);
 

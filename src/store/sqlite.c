@@ -4,7 +4,7 @@
  * Journal: WAL with synchronous=FULL, which costs nothing measurable from a thousand rows a commit up and keeps what was acknowledged through a power
  * cut. The journal's two files stay when the writer closes (PERSIST_WAL): a reader without the right to make files in the folder needs them.
  * One writer: an open-file-description lock on a file beside the store, held as long as it is open, so that two ingests do not take turns
- * between commits. The file is a stranger's until checked: no triggers, no views, no schema tricks, bounded lengths.
+ * between commits. The raw data names people's addresses: a new store is for its owner alone (0600), and what lies beside it has the store's mode. The file is a stranger's until checked: no triggers, no views, no schema tricks, bounded lengths.
  */
 #include "store/private.h"
 
@@ -14,11 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LENGTH_MAX (256 << 20) /* octets of one value that SQLite will handle; the largest of ours is the ladder of an input */
 #define WAIT_STEP_MS 50u
+#define BALLAST_SHARE 16u
+#define BALLAST_STEP 65536u
 #define BUSY_MS 10000 /* a reader recovering the journal holds it this short */
 
 static const char *const stmt_text[STMT_COUNT] = {
@@ -40,6 +43,7 @@ int store_damaged(struct gs_store *st, struct gs_error *err, const char *format,
 	va_start(ap, format);
 	vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
+	memcpy(st->damage, text, sizeof st->damage);
 	return gs_fail(err, GS_ERR_STORE, "store %s is damaged: %s; `grescope store check` says what else is", st->path, text);
 }
 
@@ -177,6 +181,62 @@ bool col_text(sqlite3_stmt *q, int i, size_t max, const char **ret, size_t *ret_
 	return *ret && *ret_len <= max && strlen(*ret) == *ret_len;
 }
 
+/* ---- what was acknowledged ---- */
+
+/*
+ * A journal that lost its end looks to the engine like one whose last commits never were: a flipped bit in it takes back, without a word, what was
+ * acknowledged. So each commit is noted outside of it, after it is safe: then the store can be ahead of the note, never behind.
+ * The note is overwritten in place, in the lock's file: on a full disk it needs no room.
+ */
+#define NOTE_BYTES 80
+
+static uint32_t note_sum(const char *text, size_t len)
+{
+	return (uint32_t)XXH3_64bits(text, len);
+}
+
+static void note_write(const struct gs_store *st)
+{
+	char text[NOTE_BYTES + 1];
+	int n = snprintf(text, sizeof text, "%-10d %016" PRIx64 " %019" PRId64 " %019" PRIu64, (int)getpid(), (uint64_t)st->meta.store, st->meta.change,
+	                 st->quota_bytes);
+	snprintf(text + n, sizeof text - (size_t)n, " %08" PRIx32 "\n", note_sum(text, (size_t)n));
+	if (pwrite(st->lock_fd, text, strlen(text), 0) < 0)
+		return; /* an older note claims less */
+}
+
+bool note_read(const struct gs_store *st, struct note *ret)
+{
+	char text[NOTE_BYTES + 1] = "";
+	uint64_t store;
+	uint32_t sum;
+	int n = 0;
+
+	for (int tries = 0; st->lock_fd >= 0 && tries < 3; tries++) { /* a writer may be in the middle of it */
+		if (pread(st->lock_fd, text, NOTE_BYTES, 0) <= 0)
+			return false;
+		if (sscanf(text, "%d %" SCNx64 " %" SCNd64 " %" SCNu64 "%n %" SCNx32, &ret->pid, &store, &ret->change, &ret->quota, &n, &sum) == 5 &&
+		    sum == note_sum(text, (size_t)n)) {
+			ret->store = (int64_t)store;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whether all that was noted, before this view of the store began, is in it. */
+static int note_hold(struct gs_store *st, const struct note *note, struct gs_error *err)
+{
+	if (note->store != st->meta.store || note->change <= st->meta.change)
+		return 0;
+	if (st->immutable && file_size(st->path, "-wal"))
+		return gs_fail(err, GS_ERR_STORE, "store %s was written while it was read; ask again", st->path);
+	snprintf(st->damage, sizeof st->damage, "its last %" PRId64 " commits are not there", note->change - st->meta.change);
+	return gs_fail(err, GS_ERR_STORE,
+	               "store %s is damaged: %s: its journal (-wal) was damaged or left behind, or an older copy was put in its place; put back what belongs "
+	               "there, or remove %s-writer to go on without them and ingest again", st->path, st->damage, st->path);
+}
+
 /* ---- transactions ---- */
 
 int tx_begin(struct gs_store *st, struct gs_error *err)
@@ -235,6 +295,7 @@ int tx_commit(struct gs_store *st, struct gs_error *err)
 	st->in_tx = false;
 	st->batch_open = false;
 	st->committed = st->meta;
+	note_write(st);
 	return 0;
 }
 
@@ -242,6 +303,8 @@ int read_begin(struct gs_store *st, struct gs_error *err)
 {
 	if (st->in_tx) /* our own view: meta is in memory, what the tables lack of it is written first */
 		return batch_close(st, err);
+	struct note note = { 0 };
+	note_read(st, &note); /* before the view begins: what was acknowledged by now must be in it */
 	sqlite3_stmt *q = db_stmt(st, Q_BEGIN_READ, err);
 	if (!q)
 		return GS_ERR_STORE;
@@ -250,6 +313,8 @@ int read_begin(struct gs_store *st, struct gs_error *err)
 		return r;
 	st->in_read = true;
 	r = meta_load(st, err);
+	if (r == 0)
+		r = note_hold(st, &note, err);
 	if (r < 0)
 		read_end(st);
 	return r;
@@ -284,51 +349,73 @@ uint64_t file_size(const char *path, const char *suffix)
 	return n;
 }
 
-/* The ballast is room that is paid for in advance: DELETE needs room too, for its journal. Failing to make it is no error, info tells its size. */
-int ballast_make(struct gs_store *st)
+static void beside_remove(const char *path, const char *suffix)
 {
-	if (!st->ballast_bytes || file_size(st->path, "-ballast") == st->ballast_bytes)
-		return 0;
-	char *p = beside(st->path, "-ballast");
-	if (!p)
-		return GS_ERR_NOMEM;
-	int fd = open(p, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int r = fd < 0 || posix_fallocate(fd, 0, (off_t)st->ballast_bytes) != 0 || ftruncate(fd, (off_t)st->ballast_bytes) < 0 ? GS_ERR_IO : 0;
-	if (r < 0 && fd >= 0)
-		unlink(p);
-	if (fd >= 0)
-		close(fd);
-	free(p);
-	return r;
-}
-
-void ballast_drop(struct gs_store *st)
-{
-	char *p = beside(st->path, "-ballast");
+	char *p = beside(path, suffix);
 	if (p)
 		unlink(p);
 	free(p);
 }
 
-/* ---- the one writer ---- */
-
-static int lock_owner(int fd)
+/* Opens a file beside the store for writing, made where there is none: with the store's mode, and its owner where an administrator works on it. */
+static int beside_open(const struct gs_store *st, const char *suffix)
 {
-	char text[32] = "";
-	ssize_t n = pread(fd, text, sizeof text - 1, 0);
-	return n > 0 ? atoi(text) : 0;
+	struct stat sb = { .st_mode = 0600, .st_uid = geteuid() };
+	bool there = stat(st->path, &sb) == 0;
+	char *p = beside(st->path, suffix);
+	if (!p) {
+		errno = ENOMEM;
+		return -1;
+	}
+	int fd = open(p, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT) {
+		fd = open(p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd >= 0 && geteuid() == 0 && there && fchown(fd, sb.st_uid, sb.st_gid) < 0)
+			there = false; /* stays ours */
+	}
+	if (fd >= 0 && there && fchmod(fd, sb.st_mode & 0666) < 0)
+		errno = 0; /* another's: it has the mode that they chose */
+	free(p);
+	return fd;
 }
+
+void ballast_drop(struct gs_store *st)
+{
+	beside_remove(st->path, "-ballast");
+}
+
+/*
+ * The ballast is room that is paid for in advance: DELETE needs room too, for its journal. Never more than 1/16 of the room that is left, and never
+ * less than there is. Failing to make it is no error, info tells its size.
+ */
+void ballast_make(struct gs_store *st)
+{
+	struct statvfs fs;
+	uint64_t have = file_size(st->path, "-ballast"), want = st->ballast_bytes;
+	if (!want || have == want || statvfs(st->path, &fs) < 0)
+		return;
+	uint64_t room = ((uint64_t)fs.f_bavail * fs.f_frsize + have) / BALLAST_SHARE / BALLAST_STEP * BALLAST_STEP;
+	want = want < room ? want : room;
+	if (want <= have && have <= st->ballast_bytes)
+		return;
+	int fd = beside_open(st, "-ballast");
+	if (fd < 0)
+		return;
+	if (posix_fallocate(fd, 0, (off_t)want) != 0 || ftruncate(fd, (off_t)want) < 0)
+		ballast_drop(st);
+	close(fd);
+}
+
+/* ---- the one writer ---- */
 
 static int lock_take(struct gs_store *st, unsigned wait_ms, struct gs_error *err)
 {
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	const struct timespec step = { .tv_nsec = (long)WAIT_STEP_MS * 1000000 };
-	char *p = beside(st->path, "-writer");
-	if (!p)
-		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
-	st->lock_fd = open(p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	struct note other = { 0 };
+
+	st->lock_fd = beside_open(st, "-writer");
 	int sys = errno;
-	free(p);
 	if (st->lock_fd < 0) {
 		if (sys == EROFS)
 			return gs_fail(err, GS_ERR_ACCESS, "store %s lies on a read-only file system: it can be read, not written", st->path);
@@ -339,16 +426,22 @@ static int lock_take(struct gs_store *st, unsigned wait_ms, struct gs_error *err
 	for (unsigned waited = 0; fcntl(st->lock_fd, F_OFD_SETLK, &fl) < 0; waited += WAIT_STEP_MS) {
 		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
 			return gs_fail_errno(err, GS_ERR_STORE, errno, "store %s: cannot lock it", st->path);
-		if (waited >= wait_ms)
+		if (waited >= wait_ms) {
+			note_read(st, &other);
 			return gs_fail(err, GS_ERR_LIMIT, "store %s is being written by another program (process %d); try again when it is done", st->path,
-			               lock_owner(st->lock_fd));
+			               other.pid);
+		}
 		nanosleep(&step, NULL);
 	}
-	char text[32];
-	int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
-	if (ftruncate(st->lock_fd, 0) == 0 && pwrite(st->lock_fd, text, (size_t)n, 0) < 0)
-		return 0; /* only the other's message would have been better */
 	return 0;
+}
+
+/* A reader looks at the writer's note, where it may. */
+static void lock_look(struct gs_store *st)
+{
+	char *p = beside(st->path, "-writer");
+	st->lock_fd = p ? open(p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	free(p);
 }
 
 /* ---- opening ---- */
@@ -387,11 +480,23 @@ static int path_check(const char *path, enum gs_store_mode mode, bool *ret_new, 
 static int store_make(const char *path, struct gs_error *err)
 {
 	sqlite3 *db = NULL;
+	struct stat sb;
 	char *message = NULL, *tmp = beside(path, "-new");
 	if (!tmp)
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
-	unlink(tmp); /* of a maker that was killed: we hold the writer's lock */
-	int rc = sqlite3_open_v2(tmp, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	beside_remove(tmp, ""); /* of a maker that was killed: we hold the writer's lock */
+	beside_remove(tmp, "-wal");
+	beside_remove(tmp, "-shm");
+	int fd = open(tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || (stat(path, &sb) == 0 && fchmod(fd, sb.st_mode & 0666) < 0)) {
+		int r = gs_fail_errno(err, GS_ERR_STORE, errno, "store %s cannot be made", path);
+		if (fd >= 0)
+			close(fd);
+		free(tmp);
+		return r;
+	}
+	close(fd);
+	int rc = sqlite3_open_v2(tmp, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK)
 		rc = schema_create(db, STORE_VERSION, &message);
 	int sys = db ? sqlite3_system_errno(db) : 0, r = 0;
@@ -406,6 +511,9 @@ static int store_make(const char *path, struct gs_error *err)
 	rc = sqlite3_close(db);
 	if (r == 0 && rc != SQLITE_OK)
 		r = gs_fail(err, GS_ERR_STORE, "store %s cannot be made: %s", path, sqlite3_errstr(rc));
+	/* the journal of a store that was removed without it would be taken for this one's */
+	beside_remove(path, "-wal");
+	beside_remove(path, "-shm");
 	if (r == 0 && rename(tmp, path) < 0)
 		r = gs_fail_errno(err, GS_ERR_STORE, errno, "store %s cannot be made", path);
 	if (r < 0)
@@ -455,7 +563,7 @@ static int db_configure(struct gs_store *st, struct gs_error *err)
 	if (r == 0 && st->quota_bytes) {
 		int64_t page = STORE_PAGE_BYTES;
 		r = db_int(st, "PRAGMA page_size", &page, err);
-		snprintf(sql, sizeof sql, "PRAGMA max_page_count=%" PRIu64, st->quota_bytes / (uint64_t)page + 1);
+		snprintf(sql, sizeof sql, "PRAGMA max_page_count=%" PRIu64, st->quota_bytes / (uint64_t)page + (st->quota_bytes < (uint64_t)page));
 		if (r == 0)
 			r = db_exec(st, sql, err);
 	}
@@ -519,12 +627,13 @@ static int store_start(struct gs_store *st, struct gs_error *err)
 		r = db_configure(st, err);
 	if (r == 0)
 		r = version_check(st, err);
-	if (r == 0)
-		r = st->writer ? meta_load(st, err) : read_begin(st, err);
-	if (r == 0)
+	if (r == 0 && st->writer)
+		r = read_begin(st, err);
+	if (r == 0 && st->writer)
 		r = sensors_load(st, err);
 	read_end(st);
 	if (r == 0 && st->writer) { /* nobody else changes them while we hold the lock */
+		note_write(st);
 		st->committed = st->meta;
 		st->pending_stale = st->meta.rolled_seq < st->meta.next_seq - 1;
 	}
@@ -558,6 +667,8 @@ int gs_store_open(const char *path, const struct gs_store_options *o, struct gs_
 		r = gs_fail(err, GS_ERR_ACCESS, "store %s can be read but not written by this account", path);
 	if (r == 0 && o->mode == GS_STORE_CLEAR)
 		ballast_drop(st);
+	if (r == 0 && !st->writer)
+		lock_look(st);
 	if (r == 0) {
 		st->immutable = !st->writer && reads_as_it_lies(st);
 		r = store_start(st, err);

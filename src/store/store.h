@@ -36,14 +36,15 @@ struct gs_store_options {
 	enum gs_store_mode mode;
 	unsigned wait_ms;          /* how long to wait for another writer to finish; 0: not at all */
 	uint64_t quota_bytes;      /* writer: the file never grows past this; 0: no quota */
-	uint64_t ballast_bytes;    /* writer: a file of this size beside the store, given up when the disk is full so that pruning has room; 0: none */
+	uint64_t ballast_bytes;    /* writer: a file of up to this size beside the store, at most 1/16 of the room that is left, given up to prune on a full disk; 0: none */
 };
 
 /*
- * Opens the store at `path`. An older store is brought forward (WRITE, CREATE, CLEAR) and refused with the way out (READ). The store is the
+ * Opens the store at `path`; a new one is for its owner's eyes alone, an existing one keeps its mode. An older store is brought forward (WRITE, CREATE, CLEAR) and refused with the way out (READ). The store is the
  * caller's: gs_store_close.
  * GS_ERR_NOENT: none there. GS_ERR_ACCESS: rights lack, or read-only. GS_ERR_FORMAT: no grescope store, or of a newer grescope.
- * GS_ERR_LIMIT: another writer still has it after wait_ms. GS_ERR_STORE: damaged.
+ * GS_ERR_LIMIT: another writer still has it after wait_ms. GS_ERR_STORE: damaged (a reader is told at
+ * its first question).
  */
 int gs_store_open(const char *path, const struct gs_store_options *o, struct gs_store **ret, struct gs_error *err);
 
@@ -264,6 +265,8 @@ struct gs_store_info {
 	uint64_t store_id;
 	unsigned version;                /* of the layout */
 	uint64_t file_bytes, journal_bytes, free_bytes, ballast_bytes;
+	uint64_t quota_bytes;            /* that the last writer kept to; 0: none */
+	uint64_t disk_free_bytes;        /* room that is left where the store lies */
 	uint64_t raw_bytes, rollup_bytes; /* of file_bytes, estimated from what is in them */
 	uint64_t next_seq;
 	uint64_t raw_sightings;          /* still there row by row */
@@ -298,6 +301,18 @@ int gs_store_prune(struct gs_store *st, const struct gs_prune_options *o, struct
 
 /* Writer only. Merges rollups, gives free space back to the file system, empties the journal. */
 int gs_store_compact(struct gs_store *st, uint64_t *ret_before, uint64_t *ret_after, struct gs_error *err);
+
+/*
+ * Holds everything against everything: the engine's own integrity check, every checksum, sequence and batches, rollups against rows and pruned totals.
+ * `found` (may be NULL) gets each trouble as a sentence, the first thousand; *ret_n counts all. quick leaves out what takes time in proportion to
+ * the raw rows. In one moment's view: a journal that is written meanwhile cannot be emptied before it ends.
+ * Result 0 also where troubles were found; an error only where checking itself could not go on.
+ */
+int gs_store_check(struct gs_store *st, bool quick, void (*found)(void *arg, const char *sentence), void *arg, uint64_t *ret_n,
+                   struct gs_error *err);
+
+/* Asked now and then while gs_store_check runs; false ends it with GS_ERR_INTERRUPTED. rows is 0 until it is known. NULL: nobody is asked. */
+void gs_store_check_progress(struct gs_store *st, bool (*progress)(void *arg, uint64_t rows_done, uint64_t rows), void *arg);
 
 /* ---- archives: to merge sensors and to move house ---- */
 
