@@ -59,6 +59,7 @@ struct gs_meta {
 	unsigned n_sensors;
 	struct gs_time first_seen, last_seen; /* meaningful where packets > 0 */
 	uint64_t packets, bytes, sources, sightings; /* of what matched, before --limit */
+	bool no_totals;              /* the rows are no count of sightings: text leaves the line of totals out */
 	bool sources_estimated;      /* some were folded: sources is an estimate */
 	uint64_t rows_total;         /* rows before --limit */
 	struct gs_tally tally;       /* of everything read */

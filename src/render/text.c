@@ -460,7 +460,7 @@ static void put_summary(struct gs_render *r, const struct gs_meta *m)
 	if (r->n_rows == 0)
 		gs_buf_puts(&r->out, "nothing matched\n");
 	gs_buf_putc(&r->out, '\n');
-	if (m->sightings || r->n_rows == 0) /* what is no count of sightings (explain) has no totals */
+	if (!m->no_totals)
 		say_totals(r, m);
 	if (m->packets)
 		say_span(r, m);
