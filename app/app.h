@@ -72,6 +72,7 @@ enum option_group {
 	OPT_DATA = 1u << 4,   /* place and network databases */
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
+	OPT_TREND = 1u << 12, /* --by as `trend` has it */
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -126,5 +127,6 @@ int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
 int cmd_report(const struct options *o);
 int cmd_export(const struct options *o);
+int cmd_trend(const struct options *o);
 
 #endif
