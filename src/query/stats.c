@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* -- binomial ------------------------------------------------------------------------------------------------------------------------ */
@@ -117,25 +116,58 @@ static double select_kth(double *v, size_t n, size_t k)
 	return v[k];
 }
 
-/* Whether the middle slopes are zero: so with nearly all networks, which sent in few weeks. */
-static bool is_level(const double *y, size_t n)
+/* Sorts v and returns how many pairs stood in falling order; equal ones count neither way. As many as nothing but a merge sort sees. */
+static uint64_t sort_falls(double *v, double *spare, size_t n)
 {
-	size_t rises = 0, falls = 0;
+	if (n < 2)
+		return 0;
+	const size_t half = n / 2;
+	uint64_t falls = sort_falls(v, spare, half) + sort_falls(v + half, spare, n - half);
+	size_t i = 0, j = half, at = 0;
 
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = i + 1; j < n; j++) {
-			rises += y[j] > y[i];
-			falls += y[j] < y[i];
+	memcpy(spare, v, n * sizeof *v);
+	while (i < half || j < n)
+		if (j == n || (i < half && spare[i] <= spare[j])) {
+			v[at++] = spare[i++];
+		} else {
+			falls += half - i;
+			v[at++] = spare[j++];
 		}
-	return rises < stats_pairs(n) / 2 && falls < stats_pairs(n) / 2;
+	return falls;
+}
+
+struct ranks {
+	uint64_t rises, falls;           /* pairs */
+	uint16_t sizes[STATS_SERIES_MAX]; /* of the groups of equal values, in order of the values */
+	size_t groups;
+};
+
+/* n log n: there are a hundred thousand networks, and of most of them this is all that is needed. */
+static void rank(const double *y, size_t n, struct ranks *r)
+{
+	double sorted[STATS_SERIES_MAX], spare[STATS_SERIES_MAX];
+
+	memcpy(sorted, y, n * sizeof *y);
+	r->falls = sort_falls(sorted, spare, n);
+	r->rises = stats_pairs(n) - r->falls;
+	r->groups = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || sorted[i] > sorted[i - 1])
+			r->sizes[r->groups++] = 0;
+		r->rises -= r->sizes[r->groups - 1]++; /* pairs of equals */
+	}
 }
 
 double stats_theil_sen(const double *y, size_t n, double *scratch)
 {
 	const size_t pairs = stats_pairs(n);
+	struct ranks r;
 	size_t m = 0;
 
-	if (pairs == 0 || is_level(y, n))
+	if (pairs == 0 || n > STATS_SERIES_MAX)
+		return 0;
+	rank(y, n, &r);
+	if (r.rises < pairs / 2 && r.falls < pairs / 2) /* the middle slopes are zero: so with nearly all networks, which sent in few weeks */
 		return 0;
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = i + 1; j < n; j++)
@@ -154,27 +186,6 @@ double stats_theil_sen(const double *y, size_t n, double *scratch)
 static int sign(double a, double b)
 {
 	return (b > a) - (b < a);
-}
-
-static int compare(const void *pa, const void *pb)
-{
-	return sign(*(const double *)pb, *(const double *)pa);
-}
-
-/* Sizes of the groups of equal values, in order of the values. */
-static size_t tie_groups(const double *y, size_t n, uint16_t *sizes)
-{
-	double sorted[STATS_SERIES_MAX];
-	size_t groups = 0;
-
-	memcpy(sorted, y, n * sizeof *y);
-	qsort(sorted, n, sizeof *sorted, compare);
-	for (size_t i = 0; i < n; i++) {
-		if (i == 0 || sorted[i] > sorted[i - 1])
-			sizes[groups++] = 0;
-		sizes[groups - 1]++;
-	}
-	return groups;
 }
 
 #define INVERSIONS_MAX (STATS_EXACT_MAX * (STATS_EXACT_MAX - 1) / 2)
@@ -237,16 +248,14 @@ static double normal_p(const uint16_t *sizes, size_t groups, size_t n, int64_t s
 struct stats_trend stats_mann_kendall(const double *y, size_t n)
 {
 	struct stats_trend r = { .p = 1 };
-	uint16_t sizes[STATS_SERIES_MAX];
+	struct ranks k;
 
 	if (n < 2 || n > STATS_SERIES_MAX)
 		return r;
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = i + 1; j < n; j++)
-			r.s += sign(y[i], y[j]);
-	const size_t groups = tie_groups(y, n, sizes);
+	rank(y, n, &k);
+	r.s = (int64_t)k.rises - (int64_t)k.falls;
 	r.exact = n <= STATS_EXACT_MAX;
-	r.p = r.exact ? exact_p(sizes, groups, r.s) : normal_p(sizes, groups, n, r.s);
+	r.p = r.exact ? exact_p(k.sizes, k.groups, r.s) : normal_p(k.sizes, k.groups, n, r.s);
 	return r;
 }
 

@@ -23,6 +23,8 @@ double stats_binomial_tail_log(uint64_t k, uint64_t n, double p);
  */
 void stats_holm_log(double *log_p, size_t n, uint64_t family);
 
+#define STATS_SERIES_MAX 2048
+
 /* The pairs of a series of n: what stats_theil_sen wants lent. */
 static inline size_t stats_pairs(size_t n)
 {
@@ -31,7 +33,8 @@ static inline size_t stats_pairs(size_t n)
 
 /*
  * The median of the slopes between all pairs of y[0], ..., y[n - 1], which stand at equal distances: change per step. Ties are slopes of zero.
- * scratch: room for stats_pairs(n) doubles. 0 for n < 2.
+ * scratch: room for stats_pairs(n) doubles. 0 for n < 2. n at most
+ * STATS_SERIES_MAX.
  * Sources: H. Theil, "A rank-invariant method of linear and polynomial regression analysis" (1950); P. K. Sen, "Estimates of the Regression
  * Coefficient Based on Kendall's Tau", JASA 63 (1968).
  */
@@ -44,7 +47,6 @@ struct stats_trend {
 };
 
 #define STATS_EXACT_MAX 30 /* series up to here have an exact p-value, ties included */
-#define STATS_SERIES_MAX 2048
 
 /*
  * Mann-Kendall: whether the series rises or falls, with no model of how. Independent values are assumed. Up to STATS_EXACT_MAX values p counts the

@@ -25,10 +25,10 @@ static int init_maps(struct gs_trend *t)
 	const size_t part = t->q.memory_bytes / 16;
 	const uint64_t seed = t->q.hash_seed;
 
-	if (gs_map_init(&t->groups, sizeof(uint32_t), sizeof(struct trend_group), query_map_cap(2 * part), seed) < 0 ||
+	if (gs_map_init(&t->groups, sizeof(uint32_t), sizeof(struct trend_group), query_map_cap(3 * part), seed) < 0 ||
 	    gs_map_init(&t->v4, KEY4, sizeof(struct trend_source4), query_map_cap(5 * part), seed) < 0 ||
 	    gs_map_init(&t->v6, KEY6, sizeof(struct trend_source6), query_map_cap(5 * part), seed) < 0 ||
-	    gs_map_init(&t->days, KEY_DAY, sizeof(struct trend_day), query_map_cap(4 * part), seed) < 0 ||
+	    gs_map_init(&t->days, KEY_DAY, sizeof(struct trend_day), query_map_cap(3 * part), seed) < 0 ||
 	    gs_map_init(&t->weeks, KEY_WEEK, sizeof(struct trend_week), query_map_cap(3 * part), seed) < 0 ||
 	    gs_map_init(&t->bots, sizeof(struct trend_bot), sizeof(struct trend_bot), query_map_cap_for(TREND_MAX_BOTS, sizeof(struct trend_bot)), seed) < 0)
 		return GS_ERR_NOMEM;

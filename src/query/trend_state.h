@@ -3,7 +3,8 @@
  *
  * trend.c takes sightings in, trend_count.c counts and tests, trend_say.c puts it into words, trend_answer.c makes the rows.
  *
- * Memory, as parts of the cap: sources 5/16, sources by week and day 4/16, weeks of networks 3/16, networks 2/16. Sources are kept one by one while they
+ * Memory, as parts of the cap: sources 5/16, sources by week and day 3/16, weeks of networks 3/16, networks 3/16
+ * (a hundred thousand in 16 MiB: all there are). Sources are kept one by one while they
  * fit. When they no longer do, only those stay whose hash begins with one more zero bit, and so on (P. B. Gibbons, "Distinct Sampling for
  * Highly-Accurate Answers to Distinct Values Queries", VLDB 2001): what stays is a fair sample of the sources, whoever sends how much, so that shares
  * and tests over it are right, with less sharpness. Packets are never sampled.
