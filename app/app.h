@@ -85,6 +85,7 @@ enum option_group {
 	OPT_CHECK = 1u << 11,
 	OPT_SENSOR = 1u << 12, /* --sensor alone, of OPT_INPUT */
 	OPT_JSON = 1u << 13,   /* --format text or json */
+	OPT_TREND = 1u << 14,  /* --by as `trend` has it */
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -153,5 +154,6 @@ int cmd_store(const struct options *o);
 int cmd_archive(const struct options *o); /* store export-archive, store import-archive */
 int cmd_report(const struct options *o);
 int cmd_export(const struct options *o);
+int cmd_trend(const struct options *o);
 
 #endif

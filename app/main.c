@@ -22,6 +22,11 @@ static const struct verb verbs[] = {
 	  "  grescope explain capture.pcap                     the first GRE packet\n"
 	  "  grescope explain --packet 42 capture.pcap\n",
 	  OPT_FORMAT | OPT_PACKET, cmd_explain },
+	{ "trend", "[options] [FILE...]", "which network stands out for its size, and is it growing",
+	  "  grescope trend half-year.pcap\n"
+	  "  grescope trend --since 180d --limit 10            from the store\n"
+	  "  grescope trend --by class --format csv captures/\n",
+	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_TREND | OPT_DATA | OPT_STORE, cmd_trend },
 	{ "ingest", "[options] FILE...", "keep the sightings of files in the store; what is in it already is left out",
 	  "  grescope ingest captures/\n"
 	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n"

@@ -15,7 +15,7 @@
 enum option_id {
 	ID_BY = 256, ID_SINCE, ID_UNTIL, ID_SENSOR, ID_ASN, ID_COUNTRY, ID_CLASS, ID_SRC, ID_DST, ID_SORT, ID_LIMIT, ID_FORMAT, ID_NO_HEADER,
 	ID_UTC, ID_REDACT, ID_ASN_DB, ID_CITY_DB, ID_COLOR, ID_WINDOW, ID_MEMORY, ID_INCLUDE_UDP, ID_FAIL_EMPTY,
-	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PACKET, ID_PIN, ID_QUOTA, ID_QUICK,
+	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PACKET, ID_PIN, ID_QUOTA, ID_QUICK, ID_TREND_BY,
 };
 
 static const struct option_row {
@@ -25,6 +25,7 @@ static const struct option_row {
 	const char *help;
 } rows[] = {
 	{ ID_BY, "by", "KEY", OPT_BY, "group by KEY (default city); the keys are listed below" },
+	{ ID_TREND_BY, "by", "KEY", OPT_TREND, "network (default) or class" },
 	{ ID_SINCE, "since", "TIME", OPT_FILTER, "from TIME on: 2017-01-28, 2017-01-28T12:00Z, 30d or 12h before now; yesterday, last-week, last-month: those alone" },
 	{ ID_UNTIL, "until", "TIME", OPT_FILTER, "before TIME (of a word: before it begins)" },
 	{ ID_ASN, "asn", "N,...", OPT_FILTER, "sources in autonomous system N" },
@@ -252,6 +253,11 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 			return usage_error(verb, "--by %s: no such key", value);
 		o->by = (enum gs_by)i;
 		return 0;
+	case ID_TREND_BY:
+		if ((i = gs_by_parse(value, strlen(value))) != GS_BY_NETWORK && i != GS_BY_CLASS)
+			return usage_error(verb, "--by %s: expected network or class", value);
+		o->by = (enum gs_by)i;
+		return 0;
 	case ID_SINCE:
 	case ID_UNTIL:
 		if (!parse_when(value, &when))
@@ -366,6 +372,8 @@ int options_parse(int argc, char **argv, const struct verb *verb, struct options
 
 	*ret = (struct options){ .verb = verb->name, .by = GS_BY_CITY, .filter = GS_FILTER_ALL, .since_ends = GS_TIME_MAX, .color = -1, .window_s = 60, .older_than = GS_TIME_MIN,
 				 .memory_bytes = 256u << 20 };
+	if (verb->options & OPT_TREND)
+		ret->by = GS_BY_NETWORK;
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (!rows[i].group || rows[i].group & verb->options)
 			longs[n++] = (struct option){ .name = rows[i].name, .has_arg = rows[i].argument != NULL, .val = rows[i].id };

@@ -112,6 +112,8 @@ static void put_meta(struct gs_buf *b, const struct gs_meta *m)
 	put_tally(b, &m->tally);
 	put_databases(b, m);
 	texts(b, "notes", m->notes, m->n_notes);
+	if (m->n_findings)
+		texts(b, "findings", m->findings, m->n_findings);
 	gs_buf_putc(b, '}');
 }
 

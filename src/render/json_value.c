@@ -40,7 +40,8 @@ void json_string(struct gs_buf *b, const char *text)
 	gs_buf_putc(b, '"');
 }
 
-static bool is_number(uint8_t type)
+/* Numbers, true and false stand bare. */
+static bool is_bare(uint8_t type)
 {
 	switch (type) {
 	case GS_CELL_COUNT:
@@ -49,6 +50,7 @@ static bool is_number(uint8_t type)
 	case GS_CELL_ASN:
 	case GS_CELL_SHARE:
 	case GS_CELL_REAL:
+	case GS_CELL_BOOL:
 		return true;
 	default:
 		return false;
@@ -61,7 +63,7 @@ static void put_cell(struct gs_buf *b, uint8_t type, const struct gs_cell *c)
 		gs_buf_puts(b, "null");
 	} else if (render_is_text(type, c)) {
 		json_string(b, c->text);
-	} else if (is_number(type)) {
+	} else if (is_bare(type)) {
 		render_value(b, type, c);
 	} else { /* digits, letters, points and colons: nothing to escape */
 		gs_buf_putc(b, '"');
