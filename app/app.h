@@ -9,6 +9,7 @@
 #include "enrich/enrich.h"
 #include "grescope/filter.h"
 #include "grescope/grescope.h"
+#include "observe/watch.h"
 #include "query/query.h"
 #include "render/render.h"
 #include "source/source.h"
@@ -50,6 +51,7 @@ struct options {
 	bool window_given;
 	struct gs_time older_than; /* GS_TIME_MIN: not given */
 	size_t max_bytes;          /* 0: not given */
+	size_t seed_budget;        /* draws */
 	const char *given[16];   /* filters as they were given, for the metadata */
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
@@ -72,6 +74,8 @@ enum option_group {
 	OPT_DATA = 1u << 4,   /* place and network databases */
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
+	OPT_PLACE = 1u << 8,  /* which networks and countries count */
+	OPT_SEED = 1u << 9,
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -104,6 +108,7 @@ int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_er
 /* The reading of files for an answer. feed.c */
 struct reading {
 	struct progress progress;
+	struct gs_watch *watch; /* which bots sent the packets; NULL: nobody asks */
 	int worst; /* first gs_err of an input; GS_ERR_INTERRUPTED where it was cut off */
 };
 
@@ -115,6 +120,9 @@ int files_feed(const struct options *o, struct reading *run, const struct gs_inp
 int store_sensors(struct gs_store *st, const struct options *o, const char *const **ret_names, unsigned *ret_n, struct gs_filter *f, struct gs_meta *meta,
                   struct gs_error *err);
 
+/* A watch for the reading of files, within its share of --memory. filter: as gs_watch_options, may be NULL. */
+int files_watch(const struct options *o, uint64_t seed, const struct gs_filter *filter, bool no_seeds, struct gs_watch **ret, struct gs_error *err);
+
 /* The balance on stderr: every packet read is accounted for. */
 void balance_print(const struct gs_tally *t);
 
@@ -122,6 +130,7 @@ void balance_print(const struct gs_tally *t);
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err);
 int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
 
+int cmd_bots(const struct options *o);
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
 int cmd_report(const struct options *o);

@@ -14,7 +14,7 @@
 enum option_id {
 	ID_BY = 256, ID_SINCE, ID_UNTIL, ID_SENSOR, ID_ASN, ID_COUNTRY, ID_CLASS, ID_SRC, ID_DST, ID_SORT, ID_LIMIT, ID_FORMAT, ID_NO_HEADER,
 	ID_UTC, ID_REDACT, ID_ASN_DB, ID_CITY_DB, ID_COLOR, ID_WINDOW, ID_MEMORY, ID_INCLUDE_UDP, ID_FAIL_EMPTY,
-	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE,
+	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_SEED_BUDGET,
 };
 
 static const struct option_row {
@@ -26,8 +26,8 @@ static const struct option_row {
 	{ ID_BY, "by", "KEY", OPT_BY, "group by KEY (default city); the keys are listed below" },
 	{ ID_SINCE, "since", "TIME", OPT_FILTER, "from TIME on: 2017-01-28, 2017-01-28T12:00Z, or 30d, 12h, 2w before now" },
 	{ ID_UNTIL, "until", "TIME", OPT_FILTER, "before TIME" },
-	{ ID_ASN, "asn", "N,...", OPT_FILTER, "sources in autonomous system N" },
-	{ ID_COUNTRY, "country", "CC,...", OPT_FILTER, "sources in country CC (ISO 3166)" },
+	{ ID_ASN, "asn", "N,...", OPT_PLACE, "sources in autonomous system N" },
+	{ ID_COUNTRY, "country", "CC,...", OPT_PLACE, "sources in country CC (ISO 3166)" },
 	{ ID_CLASS, "class", "NAME,...", OPT_FILTER, "class NAME, or all below it: flood, tunnel, tunnel.pptp" },
 	{ ID_SRC, "src", "PREFIX,...", OPT_FILTER, "source address in PREFIX" },
 	{ ID_DST, "dst", "PREFIX,...", OPT_FILTER, "destination address in PREFIX" },
@@ -42,6 +42,7 @@ static const struct option_row {
 	{ ID_WINDOW, "window", "SECONDS", OPT_INPUT, "a sighting sums up a window of SECONDS (default 60); 0: every packet is one" },
 	{ ID_MEMORY, "memory", "SIZE", OPT_INPUT, "cap on memory for sightings (default 256M); past it new sources are folded, and counted" },
 	{ ID_INCLUDE_UDP, "include-udp", NULL, OPT_INPUT, "also GRE in UDP (ports 4754, 4755, in Geneve, VXLAN, GUE)" },
+	{ ID_SEED_BUDGET, "seed-budget", "DRAWS", OPT_SEED, "how far back to look for the seeds of all processes together (default 256M; 0: not at all)" },
 	{ ID_STORE, "store", "PATH", OPT_STORE, "the store (default $GRESCOPE_STORE, else ~/.local/state/grescope/store.db)" },
 	{ ID_OLDER_THAN, "older-than", "SPAN", OPT_PRUNE, "rows older than SPAN go, such as 30d, 26w; hourly sums of them stay" },
 	{ ID_MAX_SIZE, "max-size", "SIZE", OPT_PRUNE, "oldest rows go until the store is at most SIZE, such as 500M" },
@@ -297,6 +298,10 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 	case ID_INCLUDE_UDP:
 		o->include_udp = true;
 		return 0;
+	case ID_SEED_BUDGET:
+		if (!parse_size(value, &o->seed_budget))
+			return usage_error(verb, "--seed-budget %s: expected a number such as 1000000, 256M or 4G", value);
+		return 0;
 	case ID_STORE:
 		o->store = value;
 		return 0;
@@ -337,7 +342,7 @@ int options_parse(int argc, char **argv, const struct verb *verb, struct options
 	int id, index;
 
 	*ret = (struct options){ .verb = verb->name, .by = GS_BY_CITY, .filter = GS_FILTER_ALL, .color = -1, .window_s = 60, .older_than = GS_TIME_MIN,
-				 .memory_bytes = 256u << 20 };
+				 .memory_bytes = 256u << 20, .seed_budget = 256u << 20 };
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (!rows[i].group || rows[i].group & verb->options)
 			longs[n++] = (struct option){ .name = rows[i].name, .has_arg = rows[i].argument != NULL, .val = rows[i].id };

@@ -50,6 +50,12 @@ struct gs_cell {
 	bool as_text;
 };
 
+/* A number of the answer as a whole, by name. */
+struct gs_figure {
+	const char *name; /* snake_case, a promise to users */
+	uint64_t value;
+};
+
 /* What a report says of itself. Owned by the caller of the renderer. */
 struct gs_meta {
 	const char *question;        /* "report by city" */
@@ -66,6 +72,9 @@ struct gs_meta {
 	unsigned n_databases;
 	const char *notes[16];       /* sentences a reader must not miss: missing data, folded sources, damaged input */
 	unsigned n_notes;
+	const char *summary;         /* the answer in one sentence, beneath the table instead of the totals; may be NULL */
+	struct gs_figure figures[16]; /* totals of this question alone */
+	unsigned n_figures;
 };
 
 struct gs_table {

@@ -21,6 +21,7 @@ static size_t cube_bytes(const struct gs_question *q)
 	case GS_BY_PREFIX24:
 	case GS_BY_TARGET:
 	case GS_BY_TUNNEL:
+	case GS_BY_BOT:
 		return q->memory_bytes / 3;
 	default:
 		return q->memory_bytes / 4 * 3;
@@ -66,7 +67,7 @@ int gs_query_new(const struct gs_question *question, struct gs_enrich *enrich, c
 	if (r < 0)
 		goto fail;
 	const bool extras = question->by == GS_BY_DAY || question->by == GS_BY_WEEK || question->by == GS_BY_HOUR ||
-	                    question->by == GS_BY_TARGET || question->by == GS_BY_TUNNEL;
+	                    question->by == GS_BY_TARGET || question->by == GS_BY_TUNNEL || question->by == GS_BY_BOT;
 	q->notes = gs_arena_new(64u << 10);
 	if (!q->notes || query_origins_init(&q->origins, enrich, question->memory_bytes / 16, question->hash_seed) < 0 ||
 	    (question->kind == GS_REPORT && cube_init(&q->cube, extras, cube_bytes(question), question->hash_seed) < 0)) {
@@ -174,6 +175,9 @@ unsigned gs_query_needs(const struct gs_query *q)
 	case GS_BY_TARGET:
 		needs |= GS_NEED_DST;
 		break;
+	case GS_BY_BOT:
+		needs |= GS_NEED_BOT;
+		break;
 	case GS_BY_CLASS:
 	case GS_BY_TOTAL:
 		break;
@@ -186,6 +190,11 @@ unsigned gs_query_needs(const struct gs_query *q)
 	if (f->n_sensors)
 		needs |= GS_NEED_SENSOR;
 	return needs;
+}
+
+bool gs_query_shows_bots(const struct gs_query *q)
+{
+	return q->q.kind == GS_EXPORT || q->q.by == GS_BY_BOT;
 }
 
 void query_note(struct gs_query *q, struct gs_meta *meta, const char *format, ...)

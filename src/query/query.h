@@ -26,6 +26,7 @@
 	X(PREFIX24, "prefix24", "/24 of an IPv4 source, /48 of an IPv6 source")                                                  \
 	X(TARGET, "target", "destination address")                                                                               \
 	X(TUNNEL, "tunnel", "source, destination, GRE protocol type and key")                                                    \
+	X(BOT, "bot", "bot process, proven by its generator")                                                                    \
 	X(TOTAL, "total", "everything in one row")
 
 enum gs_by {
@@ -67,6 +68,9 @@ struct gs_sighting_sink gs_query_sink(struct gs_query *q);
 
 /* How finely the question needs its sightings: enum gs_need. Whoever feeds it may add up what differs in nothing else, once since and until were applied. */
 unsigned gs_query_needs(const struct gs_query *q);
+
+/* Whether the answer tells bots apart: then whoever reads packets for it should let a watch name them. */
+bool gs_query_shows_bots(const struct gs_query *q);
 
 /* Writes the answer; once. *meta: the caller fills question, filters, tally, databases and notes of its own; the query fills the totals and adds its notes
  * (strings live as long as the query). *ret_rows: rows written, 0 where nothing matched (`--by total` too). */
