@@ -9,6 +9,7 @@
 #include "enrich/enrich.h"
 #include "grescope/filter.h"
 #include "grescope/grescope.h"
+#include "observe/watch.h"
 #include "query/query.h"
 #include "render/render.h"
 #include "source/source.h"
@@ -56,6 +57,7 @@ struct options {
 	size_t quota_bytes;        /* 0: none */
 	bool quick;                /* store check without reading every row */
 	bool format_given;
+	size_t seed_budget;        /* draws */
 	const char *given[16];   /* filters as they were given, for the metadata */
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
@@ -86,6 +88,8 @@ enum option_group {
 	OPT_SENSOR = 1u << 12, /* --sensor alone, of OPT_INPUT */
 	OPT_JSON = 1u << 13,   /* --format text or json */
 	OPT_TREND = 1u << 14,  /* --by as `trend` has it */
+	OPT_PLACE = 1u << 15,  /* which networks and countries count */
+	OPT_SEED = 1u << 16,
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -121,6 +125,7 @@ int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_er
 /* The reading of files for an answer. feed.c */
 struct reading {
 	struct progress progress;
+	struct gs_watch *watch; /* which bots sent the packets; NULL: nobody asks */
 	int worst; /* first gs_err of an input; GS_ERR_INTERRUPTED where it was cut off */
 };
 
@@ -132,6 +137,9 @@ int files_feed(const struct options *o, struct reading *run, const struct gs_inp
 int store_sensors(struct gs_store *st, const struct options *o, const char *const **ret_names, unsigned *ret_n, struct gs_filter *f, struct gs_meta *meta,
                   struct gs_error *err);
 
+/* A watch for the reading of files, within its share of --memory. filter: as gs_watch_options, may be NULL. */
+int files_watch(const struct options *o, uint64_t seed, const struct gs_filter *filter, bool no_seeds, struct gs_watch **ret, struct gs_error *err);
+
 /* The balance on stderr: every packet read is accounted for. */
 void balance_print(const struct gs_tally *t);
 
@@ -139,7 +147,6 @@ void balance_print(const struct gs_tally *t);
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err);
 int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
 
-int cmd_explain(const struct options *o);
 /* Pinning the origins of what is ingested. pin.c */
 struct pinner;
 int pinner_new(const struct options *o, struct gs_store *store, struct pinner **ret, struct gs_error *err);
@@ -149,6 +156,8 @@ int pinner_write(struct pinner *p, struct gs_error *err);        /* what was not
 void pinner_drop(struct pinner *p);                              /* forgets what was noted */
 uint64_t pinner_pinned(struct pinner *p);                        /* pins written since the last call */
 
+int cmd_bots(const struct options *o);
+int cmd_explain(const struct options *o);
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
 int cmd_archive(const struct options *o); /* store export-archive, store import-archive */

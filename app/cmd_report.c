@@ -132,6 +132,8 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	if (store && (r = feed_from_store(store, o, &run, &question_asked, q, &scan, &meta, &tally, &err)) < 0)
 		goto fail_store;
 	struct gs_sighting_sink sink = gs_query_sink(q);
+	if (in && gs_query_shows_bots(q) && o->format != GS_FORMAT_BADPACKETS && (r = files_watch(o, seed, NULL, false, &run.watch, &err)) < 0)
+		goto fail;
 	code = store ? EXIT_DONE : files_feed(o, &run, in, &sink, seed, &tally);
 	if (code != EXIT_DONE)
 		goto out;
@@ -159,6 +161,7 @@ fail:
 	code = exit_code_of(r);
 out:
 	gs_query_free(q);
+	gs_watch_free(run.watch);
 	gs_inputs_free(in);
 	gs_store_close(store);
 	gs_enrich_close(enrich);

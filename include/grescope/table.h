@@ -52,6 +52,12 @@ struct gs_cell {
 	bool as_text;
 };
 
+/* A number of the answer as a whole, by name. */
+struct gs_figure {
+	const char *name; /* snake_case, a promise to users */
+	uint64_t value;
+};
+
 /* What a report says of itself. Owned by the caller of the renderer. */
 struct gs_meta {
 	const char *question;        /* "report by city" */
@@ -71,6 +77,8 @@ struct gs_meta {
 	unsigned n_notes;
 	const char *findings[16];    /* the answer in sentences; the first n_findings_first stand before the table, the others after it */
 	unsigned n_findings, n_findings_first;
+	struct gs_figure figures[16]; /* totals of this question alone */
+	unsigned n_figures;
 };
 
 struct gs_table {

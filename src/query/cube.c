@@ -90,6 +90,11 @@ uint32_t cube_extra_number(struct cube *c, struct cube_extra *extra)
 	return e->number;
 }
 
+const struct cube_extra *cube_extra_find(const struct cube *c, const struct cube_extra *extra)
+{
+	return gs_map_find(&c->extras, gs_map_hash(&c->extras, extra), extra);
+}
+
 const struct cube_extra *cube_extra_at(const struct cube *c, uint32_t number)
 {
 	return number < c->extras.count ? gs_map_at(&c->extras, number) : NULL;

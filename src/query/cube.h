@@ -20,7 +20,7 @@
 
 #define CUBE_OTHER UINT32_MAX /* extra of what is folded over all extras */
 
-/* A target or a tunnel without its source. Key, then number; no padding. */
+/* A target, a tunnel without its source, or a bot (its number in dst.b, its kind in gre_version, its byte order in gre_key). Key, then number; no padding. */
 struct cube_extra {
 	struct gs_addr dst;
 	uint8_t redacted;   /* the destination, whichever it was */
@@ -32,7 +32,7 @@ struct cube_extra {
 	uint32_t number;
 };
 
-enum { CUBE_HAS_VERSION = 1, CUBE_HAS_PROTO = 2, CUBE_HAS_KEY = 4 };
+enum { CUBE_HAS_VERSION = 1, CUBE_HAS_PROTO = 2, CUBE_HAS_KEY = 4, CUBE_HAS_BOT = 8 };
 
 /* One sighting, as far as a report looks at it. */
 struct cube_item {
@@ -87,6 +87,7 @@ void cube_done(struct cube *c);
 
 /* The number of a target or tunnel (its own number is ignored); CUBE_OTHER where no more of them fit. */
 uint32_t cube_extra_number(struct cube *c, struct cube_extra *extra);
+const struct cube_extra *cube_extra_find(const struct cube *c, const struct cube_extra *extra); /* NULL where it has no number yet */
 const struct cube_extra *cube_extra_at(const struct cube *c, uint32_t number); /* NULL for CUBE_OTHER */
 
 #define CUBE_BATCH 64

@@ -23,6 +23,7 @@ static size_t cube_bytes(const struct gs_question *q, bool pinned)
 	case GS_BY_PREFIX24:
 	case GS_BY_TARGET:
 	case GS_BY_TUNNEL:
+	case GS_BY_BOT:
 		return q->memory_bytes / 3;
 	default:
 		return q->memory_bytes / 4 * 3;
@@ -73,7 +74,7 @@ int gs_query_new(const struct gs_question *question, struct gs_enrich *enrich, c
 	if (r < 0)
 		goto fail;
 	const bool extras = question->by == GS_BY_DAY || question->by == GS_BY_WEEK || question->by == GS_BY_HOUR ||
-	                    question->by == GS_BY_TARGET || question->by == GS_BY_TUNNEL;
+	                    question->by == GS_BY_TARGET || question->by == GS_BY_TUNNEL || question->by == GS_BY_BOT;
 	const bool shows = question->kind == GS_EXPORT || query_shows_origin(question->by);
 	q->asks_origins = shows || question->filter.n_asn || question->filter.n_country;
 	q->pinned = question->pins && question->kind == GS_REPORT && shows;
@@ -189,6 +190,8 @@ static unsigned needs_by(const struct gs_question *q)
 		return GS_NEED_DST | (q->redact_dst ? GS_NEED_SRC : GS_NEED_COUNTS);
 	case GS_BY_TUNNEL:
 		return GS_NEED_SRC | GS_NEED_DST | GS_NEED_SHAPE;
+	case GS_BY_BOT:
+		return GS_NEED_SRC | GS_NEED_BOT;
 	default:
 		return GS_NEED_SRC;
 	}
@@ -229,6 +232,11 @@ void gs_query_set_totals(struct gs_query *q, const struct gs_query_totals *t)
 {
 	q->totals = *t;
 	q->has_totals = true;
+}
+
+bool gs_query_shows_bots(const struct gs_query *q)
+{
+	return q->q.kind == GS_EXPORT || q->q.by == GS_BY_BOT;
 }
 
 void query_note(struct gs_query *q, struct gs_meta *meta, const char *format, ...)

@@ -27,6 +27,7 @@
 	X(PREFIX24, "prefix24", "/24 of an IPv4 source, /48 of an IPv6 source")                                                  \
 	X(TARGET, "target", "destination address")                                                                               \
 	X(TUNNEL, "tunnel", "source, destination, GRE protocol type and key")                                                    \
+	X(BOT, "bot", "bot process, proven by its generator")                                                                    \
 	X(TOTAL, "total", "everything in one row")
 
 enum gs_by {
@@ -84,6 +85,8 @@ struct gs_query_totals {
 	bool sources_estimated;     /* for want of memory */
 };
 void gs_query_set_totals(struct gs_query *q, const struct gs_query_totals *t);
+/* Whether the answer tells bots apart: then whoever reads packets for it should let a watch name them. */
+bool gs_query_shows_bots(const struct gs_query *q);
 
 /* Writes the answer; once. *meta: the caller fills question, filters, tally, databases and notes of its own; the query fills the totals and adds its notes
  * (strings live as long as the query). *ret_rows: rows written, 0 where nothing matched (`--by total` too). */

@@ -8,6 +8,7 @@
  * Sources: a group counts an entry only for the lowest class its source occurs with, so each source counts once. Groups with folds count by
  * HyperLogLog over both, what was folded and what was not, because a source can be both (with different classes).
  */
+#include "query/bots.h"
 #include "query/sizes.h"
 #include "query/state.h"
 
@@ -121,6 +122,33 @@ static uint32_t origin_number(struct gs_query *q, const struct gs_sighting *s)
 	return query_origins_number(&q->origins, &o);
 }
 
+static struct cube_extra bot_extra(const struct gs_sighting *s, uint64_t hi, uint64_t lo)
+{
+	struct cube_extra e = { .has = CUBE_HAS_BOT, .gre_version = s->bot_kind, .gre_key = s->byte_order };
+
+	memcpy(e.dst.b, &hi, sizeof hi);
+	memcpy(e.dst.b + sizeof hi, &lo, sizeof lo);
+	return e;
+}
+
+/* Positions of one process that were rounded down on either side of a multiple differ by GS_BOT_NEAR: they get the number of the one met first. */
+static uint32_t bot_number(struct gs_query *q, const struct gs_sighting *s)
+{
+	const uint64_t step = (uint64_t)GS_BOT_NEAR;
+	struct cube_extra e = bot_extra(s, s->bot_hi, s->bot_lo), below = bot_extra(s, s->bot_hi - (s->bot_lo < step), s->bot_lo - step),
+			  above = bot_extra(s, s->bot_hi + (s->bot_lo + step < step), s->bot_lo + step);
+
+	if (s->bot_kind == GS_BOT_NONE)
+		e = (struct cube_extra){ 0 };
+	if (s->bot_kind == GS_BOT_POSITION && !cube_extra_find(&q->cube, &e)) {
+		const struct cube_extra *near = cube_extra_find(&q->cube, &below);
+		near = near ? near : cube_extra_find(&q->cube, &above);
+		if (near)
+			return near->number;
+	}
+	return cube_extra_number(&q->cube, &e);
+}
+
 static uint32_t extra_of(struct gs_query *q, const struct gs_sighting *s)
 {
 	if (q->pinned)
@@ -136,6 +164,8 @@ static uint32_t extra_of(struct gs_query *q, const struct gs_sighting *s)
 		return target_number(q, s);
 	case GS_BY_TUNNEL:
 		return tunnel_number(q, s);
+	case GS_BY_BOT:
+		return bot_number(q, s);
 	default:
 		return 0;
 	}
@@ -181,7 +211,7 @@ int query_report_take(struct gs_query *q, const struct gs_sighting *const *list,
 
 static void key_extra(const struct gs_query *q, uint32_t extra, struct group_key *key)
 {
-	if (q->q.by == GS_BY_TARGET || q->q.by == GS_BY_TUNNEL) {
+	if (q->q.by == GS_BY_TARGET || q->q.by == GS_BY_TUNNEL || q->q.by == GS_BY_BOT) {
 		const struct cube_extra *e = cube_extra_at(&q->cube, extra);
 		if (!e || (e->dst.family == 0 && !e->redacted && !e->has)) /* of which nothing is known: one row with what was folded over all */
 			return;
@@ -236,6 +266,7 @@ static void key_of(const struct gs_query *q, const struct gs_addr *src, bool red
 	case GS_BY_WEEK:
 	case GS_BY_HOUR:
 	case GS_BY_TARGET:
+	case GS_BY_BOT:
 		key_extra(q, extra, key);
 		break;
 	default:
@@ -546,9 +577,23 @@ static void cell_redacted(struct gs_cell *c)
 	c->set = c->as_text = true;
 }
 
-static void cell_of_extra(struct gs_cell *c, uint8_t id, const struct cube_extra *e)
+static void cell_bot(struct gs_cell *c, const struct cube_extra *e, struct query_scratch *t)
+{
+	struct gs_sighting s = { .bot_kind = e->gre_version };
+
+	memcpy(&s.bot_hi, e->dst.b, sizeof s.bot_hi);
+	memcpy(&s.bot_lo, e->dst.b + sizeof s.bot_hi, sizeof s.bot_lo);
+	query_cell_text(c, t->at);
+	t->at += gs_bot_format(&s, t->at) + 1;
+	c->set = true;
+}
+
+static void cell_of_extra(struct gs_cell *c, uint8_t id, const struct cube_extra *e, struct query_scratch *t)
 {
 	switch (id) {
+	case COL_BOT:
+		cell_bot(c, e, t);
+		break;
 	case COL_DST_IP:
 		query_cell_addr(c, &e->dst, false);
 		if (e->redacted)
@@ -605,7 +650,7 @@ static void cell_of_key(const struct report *r, uint8_t id, const struct group *
 		break;
 	default:
 		if (k->known)
-			cell_of_extra(c, id, cube_extra_at(&r->q->cube, k->extra));
+			cell_of_extra(c, id, cube_extra_at(&r->q->cube, k->extra), s);
 	}
 }
 

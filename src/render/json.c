@@ -109,6 +109,8 @@ static void put_meta(struct gs_buf *b, const struct gs_meta *m)
 	gs_buf_puts(b, m->sources_estimated ? "true" : "false");
 	number(b, "sightings", m->sightings);
 	number(b, "rows_total", m->rows_total);
+	for (unsigned i = 0; i < m->n_figures; i++)
+		number(b, m->figures[i].name, m->figures[i].value);
 	put_tally(b, &m->tally);
 	put_databases(b, m);
 	texts(b, "notes", m->notes, m->n_notes);

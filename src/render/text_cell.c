@@ -195,6 +195,9 @@ void text_cell(struct gs_buf *b, uint8_t type, const struct gs_cell *c, const st
 	case GS_CELL_BOOL:
 		gs_buf_puts(b, c->u64 ? "yes" : "no");
 		break;
+	case GS_CELL_REAL: /* a person reads four digits */
+		gs_buf_printf(b, c->real >= 1000 ? "%.0f" : "%.4g", c->real);
+		break;
 	case GS_CELL_TIME:
 		put_time(b, c->time, style);
 		break;
