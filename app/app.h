@@ -52,6 +52,7 @@ struct options {
 	struct gs_time older_than; /* GS_TIME_MIN: not given */
 	size_t max_bytes;          /* 0: not given */
 	size_t seed_budget;        /* draws */
+	uint64_t packet_first, packet_last; /* 0: not given */
 	const char *given[16];   /* filters as they were given, for the metadata */
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
@@ -74,8 +75,10 @@ enum option_group {
 	OPT_DATA = 1u << 4,   /* place and network databases */
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
-	OPT_PLACE = 1u << 8,  /* which networks and countries count */
-	OPT_SEED = 1u << 9,
+	OPT_FORMAT = 1u << 7, /* of OPT_TABLE only the format */
+	OPT_PACKET = 1u << 8,
+	OPT_PLACE = 1u << 9,  /* which networks and countries count */
+	OPT_SEED = 1u << 10,
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -131,6 +134,7 @@ int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store
 int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
 
 int cmd_bots(const struct options *o);
+int cmd_explain(const struct options *o);
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
 int cmd_report(const struct options *o);

@@ -462,7 +462,7 @@ static void put_summary(struct gs_render *r, const struct gs_meta *m)
 	gs_buf_putc(&r->out, '\n');
 	if (m->summary)
 		put_line(r, "", "", m->summary);
-	else
+	else if (m->sightings || r->n_rows == 0) /* what is no count of sightings (explain) has no totals */
 		say_totals(r, m);
 	if (m->packets)
 		say_span(r, m);
