@@ -134,6 +134,7 @@ int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store
 int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
 
 int cmd_bots(const struct options *o);
+int show_bot(const struct options *o); /* `show bot ID [FILE...]`: files[0] is "bot". cmd_bots.c */
 int cmd_explain(const struct options *o);
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
