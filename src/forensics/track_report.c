@@ -221,6 +221,11 @@ static struct gs_addr address_of(uint32_t v)
 	return gs_addr_v4(b);
 }
 
+static struct gs_bot_position position_at(const struct process *p, int64_t off)
+{
+	return position_of(off < 0 ? (p->position + POSITIONS - (uint64_t)-off) % POSITIONS : (p->position + (uint64_t)off) % POSITIONS);
+}
+
 /* What the public struct does not say. */
 struct beside {
 	bool sure;             /* of the number of targets */
@@ -251,6 +256,9 @@ static void finish_attack(const struct gs_tracker *t, const struct process *p, u
 		.loss = -1,
 	};
 	settle_targets(s, draws, ret, &round, &begin);
+	ret->round = round;
+	ret->begin = position_at(p, begin);
+	ret->end = position_at(p, s->last_off);
 	*ret_beside = (struct beside){ .sure = ret->has_start || (s->distances >= SURE_DISTANCES && ret->targets <= MAX_TARGETS) };
 	if (round == 0)
 		return;
@@ -390,7 +398,7 @@ static gs_u128 process_begin(const struct gs_tracker *t, const struct process *p
 			first = t->stream[i].first_off;
 	if (p->has_start && p->start_off - (int64_t)p->start_back < first)
 		first = p->start_off - (int64_t)p->start_back;
-	return first < 0 ? (p->position + POSITIONS - (uint64_t)-first) % POSITIONS : (p->position + (uint64_t)first) % POSITIONS;
+	return position_value(position_at(p, first));
 }
 
 /*
