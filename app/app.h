@@ -157,6 +157,7 @@ void pinner_drop(struct pinner *p);                              /* forgets what
 uint64_t pinner_pinned(struct pinner *p);                        /* pins written since the last call */
 
 int cmd_bots(const struct options *o);
+int show_bot(const struct options *o); /* `show bot ID [FILE...]`: files[0] is "bot". cmd_bots.c */
 int cmd_explain(const struct options *o);
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);

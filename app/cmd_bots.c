@@ -1,5 +1,5 @@
 /*
- * cmd_bots.c - the verb `bots`: the processes behind the floods, from files or from the store
+ * cmd_bots.c - the verb `bots`: the processes behind the floods, from files or from the store; and `show bot`: one of them in sentences
  *
  * Files go through the corridor with a watch in it; then a thread looks for seeds, as far as --seed-budget goes or until somebody interrupts, and
  * the table is written. Nothing is kept of the sightings.
@@ -9,12 +9,15 @@
 #include "query/bots.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 /* What is asked for, and what came of it. */
 struct hunt {
 	const struct options *o;
+	const char *const *files;
+	size_t n_files;
 	struct reading run;
 	struct gs_bot_process *list;
 	size_t n;
@@ -80,12 +83,12 @@ static int read_files(struct hunt *h, uint64_t seed, struct gs_error *err)
 {
 	const struct gs_sighting_sink sink = { .take = count_only };
 	struct gs_inputs *in = NULL;
-	int r = gs_inputs_new(h->o->files, h->o->n_files, &in, err);
+	int r = gs_inputs_new(h->files, h->n_files, &in, err);
 
 	if (r < 0)
 		return r;
 	if (gs_inputs_count(in) == 0) {
-		say("%s: no file in it that grescope reads", h->o->files[0]);
+		say("%s: no file in it that grescope reads", h->files[0]);
 		r = EXIT_DAMAGED;
 	}
 	if (r == 0)
@@ -117,39 +120,110 @@ static int write_answer(struct hunt *h, uint64_t seed, uint64_t *ret_rows, struc
 	return r;
 }
 
+/* 0, a negative code with a sentence, or an exit code that was spoken of already. */
+static int hunt(struct hunt *h, uint64_t *ret_seed, struct gs_error *err)
+{
+	if (h->n_files && h->o->store) {
+		say("%s answers from files or from the store: give FILE or --store, not both", h->o->verb);
+		return EXIT_USAGE;
+	}
+	if (getrandom(ret_seed, sizeof *ret_seed, 0) != sizeof *ret_seed)
+		*ret_seed = 0x47524520676f6573u;
+	progress_start(&h->run.progress, h->o->quiet);
+	int r = read_files(h, *ret_seed, err);
+	if (r == 0)
+		r = search_seeds(h, err);
+	return r == 0 ? take_processes(h, err) : r;
+}
+
+static int hunt_end(struct hunt *h, int r, uint64_t rows, const struct gs_error *err)
+{
+	int code = r < 0 ? exit_code_of(r) : r > 0 ? r : exit_code_of(h->run.worst);
+
+	if (r < 0)
+		say("%s", err->text);
+	else if (r == 0 && h->o->verbose)
+		balance_print(&h->tally);
+	if (code == EXIT_DONE && h->o->fail_empty && rows == 0)
+		code = EXIT_EMPTY;
+	gs_watch_free(h->run.watch);
+	free(h->list);
+	return code;
+}
+
 int cmd_bots(const struct options *o)
 {
-	struct hunt h = { .o = o };
+	struct hunt h = { .o = o, .files = o->files, .n_files = o->n_files };
 	struct gs_error err = { 0 };
-	uint64_t seed = 0, rows = 0;
-	int code = EXIT_DONE, r;
+	uint64_t seed, rows = 0;
 
 	if (o->format == GS_FORMAT_BADPACKETS) {
 		say("--format badpackets is the shape of raw data: it goes with export (grescope export --help)");
 		return EXIT_USAGE;
 	}
-	if (o->n_files && o->store) {
-		say("bots answers from files or from the store: give FILE or --store, not both");
-		return EXIT_USAGE;
-	}
-	if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
-		seed = 0x47524520676f6573u;
-	progress_start(&h.run.progress, o->quiet);
-	r = read_files(&h, seed, &err);
-	if (r == 0)
-		r = search_seeds(&h, &err);
-	if (r == 0)
-		r = take_processes(&h, &err);
+	int r = hunt(&h, &seed, &err);
 	if (r == 0)
 		r = write_answer(&h, seed, &rows, &err);
-	if (r < 0)
-		say("%s", err.text);
-	if (r == 0 && o->verbose)
-		balance_print(&h.tally);
-	code = r < 0 ? exit_code_of(r) : r > 0 ? r : exit_code_of(h.run.worst);
-	if (code == EXIT_DONE && o->fail_empty && rows == 0)
-		code = EXIT_EMPTY;
-	gs_watch_free(h.run.watch);
-	free(h.list);
-	return code;
+	return hunt_end(&h, r, rows, &err);
+}
+
+/* ---- show bot ---- */
+
+#define SHOWN_ATTACKS 64
+
+/* Keeps of the list what the identifier names: at most one process, for all that differ in their position differ by more than GS_BOT_NEAR. */
+static void choose(struct hunt *h, const struct gs_bot_id *id)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n && n == 0; i++)
+		if (gs_bot_is(&h->list[i], id))
+			h->list[n++] = h->list[i];
+	h->n = n;
+}
+
+static int write_story(struct hunt *h, struct gs_error *err)
+{
+	struct gs_bot_attack *attacks = calloc(SHOWN_ATTACKS, sizeof *attacks);
+	struct gs_buf text = { 0 };
+	int r = 0;
+
+	if (attacks) {
+		const unsigned n = gs_tracker_attacks(gs_watch_tracker(h->run.watch), h->list[0].number, attacks, SHOWN_ATTACKS);
+		gs_bot_story(&h->list[0], attacks, n < SHOWN_ATTACKS ? n : SHOWN_ATTACKS, h->o->redact_dst, &text);
+	}
+	if (!attacks || text.failed)
+		r = gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	else
+		fwrite(text.data, 1, text.len, stdout);
+	gs_buf_done(&text);
+	free(attacks);
+	return r;
+}
+
+int show_bot(const struct options *o)
+{
+	struct hunt h = { .o = o };
+	struct gs_error err = { 0 };
+	struct gs_bot_id id;
+	uint64_t seed, rows = 0;
+
+	if (o->n_files < 2 || !gs_bot_id_parse(o->files[1], strlen(o->files[1]), &id)) {
+		say("show bot wants an identifier as `bots` shows it, seed:HEX or pos:HEX");
+		return EXIT_USAGE;
+	}
+	h.files = o->files + 2;
+	h.n_files = o->n_files - 2;
+	int r = hunt(&h, &seed, &err);
+	if (r == 0) {
+		choose(&h, &id);
+		rows = h.n;
+		if (o->format != GS_FORMAT_TEXT)
+			r = write_answer(&h, seed, &rows, &err);
+		else if (h.n == 0)
+			say("no bot %s%s", o->files[1], id.kind == GS_BOT_SEED ? "; a seed that lies deeper needs --seed-budget" : "");
+		else
+			r = write_story(&h, &err);
+	}
+	return hunt_end(&h, r, rows, &err);
 }

@@ -6,6 +6,14 @@
 #include <locale.h>
 #include <stdio.h>
 
+static int cmd_show(const struct options *o)
+{
+	if (o->n_files && strcmp(o->files[0], "bot") == 0)
+		return show_bot(o);
+	say("show wants `bot ID` (grescope show --help)");
+	return EXIT_USAGE;
+}
+
 static const struct verb verbs[] = {
 	{ "report", "[options] [FILE...]", "summary tables: who sent GRE, from which network and place, how much, since when",
 	  "  grescope report capture.pcap                      by city\n"
@@ -24,6 +32,9 @@ static const struct verb verbs[] = {
 	  "  grescope bots --seed-budget 8G capture.pcap       look longer for start times and process names\n"
 	  "  grescope bots --since 30d                         from the store (grescope ingest)\n",
 	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_STORE | OPT_SEED, cmd_bots },
+	{ "show", "[options] bot ID [FILE...]", "one bot process in sentences: what is proven, what is inferred, its attacks",
+	  "  grescope show bot seed:5a1007c00000003900004e20 capture.pcap\n",
+	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_STORE | OPT_SEED, cmd_show },
 	{ "explain", "[options] FILE", "one packet, layer by layer, and what each rule said of it",
 	  "  grescope explain capture.pcap                     the first GRE packet\n"
 	  "  grescope explain --packet 42 capture.pcap\n",

@@ -353,6 +353,8 @@ struct gs_bot_attack {
 	bool targets_sure;
 	uint32_t targets_seen;     /* different inner sources, one per target */
 	uint64_t rounds;           /* packets to each target */
+	uint64_t round;            /* draws from one round to the next; 0 unknown */
+	struct gs_bot_position begin, end; /* what packets_sent counts: from the attack's start or else its earliest packet seen, to its last packet seen */
 	uint64_t packets_seen, packets_sent;
 	double loss;
 	struct gs_time first_seen, last_seen;

@@ -228,6 +228,11 @@ static struct gs_addr address_of(uint32_t v)
 	return gs_addr_v4(b);
 }
 
+static struct gs_bot_position position_at(const struct process *p, int64_t off)
+{
+	return position_of(off < 0 ? (p->position + POSITIONS - (uint64_t)-off) % POSITIONS : (p->position + (uint64_t)off) % POSITIONS);
+}
+
 /* *ret_timed: packets sent between the first seen and the last, one of the two counted. */
 static void finish_attack(const struct gs_tracker *t, const struct process *p, uint32_t number, const struct sums *s, struct gs_bot_attack *ret, uint64_t *ret_timed)
 {
@@ -254,6 +259,9 @@ static void finish_attack(const struct gs_tracker *t, const struct process *p, u
 	};
 	settle_targets(s, draws, ret, &round, &begin);
 	*ret_timed = 0;
+	ret->round = round;
+	ret->begin = position_at(p, begin);
+	ret->end = position_at(p, s->last_off);
 	if (round == 0)
 		return;
 	const uint32_t n = ret->targets ? ret->targets : 1; /* without draws per packet a round is all that is known: one packet of it is ours */
@@ -392,7 +400,7 @@ static gs_u128 process_begin(const struct gs_tracker *t, const struct process *p
 			first = t->stream[i].first_off;
 	if (p->has_start && p->start_off - (int64_t)p->start_back < first)
 		first = p->start_off - (int64_t)p->start_back;
-	return first < 0 ? (p->position + POSITIONS - (uint64_t)-first) % POSITIONS : (p->position + (uint64_t)first) % POSITIONS;
+	return position_value(position_at(p, first));
 }
 
 /*

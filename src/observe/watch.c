@@ -208,7 +208,7 @@ uint32_t gs_watch_packet(struct gs_watch *w, const struct gs_packet *p, const st
 	if (proof.level == GS_BOT_LEVEL_NONE)
 		return 0;
 	if (!matches(w, p, v)) {
-		w->tally.filtered++;
+		w->tally.filtered += proof.level >= GS_BOT_LEVEL_ID; /* of those below, honest ones for the most part, nobody can say */
 		return 0;
 	}
 	w->tally.candidates++;

@@ -35,7 +35,7 @@ struct gs_watch_options {
 /* What became of the packets that went by, beside the tracker's own tally. */
 struct gs_watch_tally {
 	uint64_t packets;         /* seen */
-	uint64_t filtered;        /* left out by the filter */
+	uint64_t filtered;        /* left out by the filter, though they may be a bot's */
 	uint64_t candidates;      /* of the shape: given to the tracker */
 };
 

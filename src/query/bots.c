@@ -406,11 +406,11 @@ static void fill_notes(struct answer *a, size_t n, const struct gs_bots_rest *re
 	const uint64_t unassigned = rest->pending + rest->unlinked + rest->refused + rest->skipped;
 
 	if (unassigned)
-		note(a, m, gs_arena_printf(a->arena, "%s %s that may be of a bot belong to no process: %s waited for another of the attack, %s came where no table had "
+		note(a, m, gs_arena_printf(a->arena, "%s %s that may be a bot's belong to no process: %s waited for another of the attack, %s came where no table had "
 		                           "room, %s where searching was over its rate", grouped(a, unassigned), plural(unassigned, "packet", "packets"),
 		                           grouped(a, rest->pending + rest->unlinked), grouped(a, rest->refused), grouped(a, rest->skipped)));
 	if (rest->filtered)
-		note(a, m, gs_arena_printf(a->arena, "the filters left out %s %s of the shape before they were tracked%s", grouped(a, rest->filtered),
+		note(a, m, gs_arena_printf(a->arena, "the filters left out %s %s that may be a bot's before they were tracked%s", grouped(a, rest->filtered),
 		                           plural(rest->filtered, "packet", "packets"),
 		                           rest->by_address ? "; of processes seen, these count as sent, and partly as lost" : ""));
 	if (rest->seeds_cut_short)

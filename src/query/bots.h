@@ -29,7 +29,7 @@ bool gs_bot_same_position(uint64_t hi, uint64_t lo, uint64_t other_hi, uint64_t 
 /* What was seen and is in no row, and why; and what a reader must know of the rows. */
 struct gs_bots_rest {
 	uint64_t pending, unlinked, refused, skipped; /* as gs_tracker_tally */
-	uint64_t filtered;     /* packets of the shape that the filters left out before the tracking */
+	uint64_t filtered;     /* packets that may be a bot's, and that the filters left out before the tracking */
 	bool by_address;       /* a filter on source or destination: what it left out counts as lost */
 	uint64_t seeds_sought, seeds_found;
 	uint64_t seed_budget;  /* draws for all of them together; 0: seeds were not searched */

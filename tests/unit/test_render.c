@@ -364,10 +364,10 @@ static void answers_have_findings_and_small_numbers(void **state)
 	for (o.width = 0; o.width <= 90; o.width += 90) { /* a picture is never cut, whatever the width leaves for text */
 		expect(&o, columns, 3, cells, 3, &meta, true,
 		       "q\n\nFirst, before.\n\n"
-		       "           p  Out  By week\n"
-		       "1.83753e-268  yes  0123456789abcdefghijklmnopqrstuvwxyz0123456789\n"
-		       "   0.0123457  no   -\n"
-		       "        -0.5  -    -\n"
+		       "         p  Out  By week\n"
+		       "1.838e-268  yes  0123456789abcdefghijklmnopqrstuvwxyz0123456789\n"
+		       "   0.01235  no   -\n"
+		       "      -0.5  -    -\n"
 		       "\nThen, after.\n\n0 packets, 0 sources in 0 sightings\n");
 	}
 }
