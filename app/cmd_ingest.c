@@ -17,6 +17,7 @@ struct ingest {
 	struct gs_input *in; /* the one that is read; NULL between two */
 	const char *path;    /* its */
 	uint16_t sensor;
+	struct gs_watch *watch; /* the bots of this input */
 	struct progress progress;
 	int worst;           /* first gs_err of an input */
 };
@@ -72,7 +73,9 @@ static int gate_begin(void *arg, const char *path, struct gs_error *err)
 			return 0;
 		}
 	}
-	int r = gs_input_begin(g->store, &spec, &g->in, err);
+	int r = gs_watch_reset(g->watch, err);
+	if (r == 0)
+		r = gs_input_begin(g->store, &spec, &g->in, err);
 	return r < 0 ? r : 1;
 }
 
@@ -88,7 +91,10 @@ static int gate_records(void *arg, const struct gs_sighting *s, size_t n, size_t
 
 static int gate_checkpoint(void *arg, const struct gs_tally *run, struct gs_error *err)
 {
-	return gs_input_checkpoint(((struct ingest *)arg)->in, run, err);
+	struct ingest *g = arg;
+	const int r = store_put_bots(g->store, g->watch, g->sensor, err);
+
+	return r < 0 ? r : gs_input_checkpoint(g->in, run, err);
 }
 
 static int gate_end(void *arg, const struct gs_tally *run, const struct gs_error *trouble, struct gs_error *err)
@@ -98,7 +104,12 @@ static int gate_end(void *arg, const struct gs_tally *run, const struct gs_error
 	struct gs_input *in = g->in;
 
 	g->in = NULL;
-	int r = gs_input_end(in, run, trouble, &info, err);
+	int r = store_put_bots(g->store, g->watch, g->sensor, err);
+	if (r < 0) {
+		gs_input_drop(in);
+		return r;
+	}
+	r = gs_input_end(in, run, trouble, &info, err);
 	if (r < 0)
 		return r;
 	print_input(g, g->path, &info);
@@ -133,13 +144,14 @@ static int ingest_all(struct ingest *g, const struct gs_inputs *in, struct gs_er
 	const struct gs_gate gate = { .begin = gate_begin, .frames = gate_frames, .records = gate_records, .checkpoint = gate_checkpoint,
 				      .end = gate_end, .drop = gate_drop, .arg = g };
 	struct gs_pipeline_options po = { .window_s = g->o->window_s,
-					  .memory_bytes = g->o->memory_bytes,
+					  .memory_bytes = g->o->memory_bytes / 8 * 5, /* the rest is the watch's */
 					  .sensor = g->sensor,
 					  .include_udp = g->o->include_udp,
 					  .trouble = on_trouble,
 					  .progress = on_progress,
 					  .arg = g,
-					  .gate = &gate };
+					  .gate = &gate,
+					  .watch = g->watch };
 	struct gs_sighting_sink sink = gs_store_sink(g->store);
 	struct gs_tally tally = { 0 };
 
@@ -174,6 +186,11 @@ int cmd_ingest(const struct options *o)
 	const char *sensor = o->sensor ? o->sensor : "";
 	if ((r = store_open(o, GS_STORE_CREATE, &g.store, &err)) < 0 || (r = gs_store_sensor(g.store, sensor, strlen(sensor), &g.sensor, &err)) < 0)
 		goto fail;
+	uint64_t seed = 0;
+	if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+		seed = 0x47524520676f6573u;
+	if ((r = files_watch(o, seed, NULL, false, &g.watch, &err)) < 0)
+		goto fail;
 	r = ingest_all(&g, in, &err);
 	if (r == GS_ERR_INTERRUPTED) {
 		say("%s; what was kept stays, the same command goes on from there", err.text);
@@ -190,6 +207,7 @@ fail:
 	say("%s", err.text);
 	code = store_exit_code(r);
 out:
+	gs_watch_free(g.watch);
 	gs_store_close(g.store);
 	gs_inputs_free(in);
 	return code;
