@@ -156,6 +156,13 @@ int pinner_write(struct pinner *p, struct gs_error *err);        /* what was not
 void pinner_drop(struct pinner *p);                              /* forgets what was noted */
 uint64_t pinner_pinned(struct pinner *p);                        /* pins written since the last call */
 
+/* What a watch knows of the input being ingested, into the store; counts from the input's next commit on. store_bots.c */
+int store_put_bots(struct gs_store *st, struct gs_watch *w, uint16_t sensor, struct gs_error *err);
+
+/* Every process that fits the filter, put together over all inputs. *ret is the caller's: free(). store_bots.c */
+int store_get_bots(struct gs_store *st, const struct options *o, const struct gs_filter *f, struct gs_store_bot **ret, size_t *ret_n,
+                   struct gs_store_bots_rest *ret_rest, struct gs_error *err);
+
 int cmd_bots(const struct options *o);
 int show_bot(const struct options *o); /* `show bot ID [FILE...]`: files[0] is "bot". cmd_bots.c */
 int cmd_explain(const struct options *o);

@@ -2,7 +2,7 @@
  * cmd_bots.c - the verb `bots`: the processes behind the floods, from files or from the store; and `show bot`: one of them in sentences
  *
  * Files go through the corridor with a watch in it; then a thread looks for seeds, as far as --seed-budget goes or until somebody interrupts, and
- * the table is written. Nothing is kept of the sightings.
+ * the table is written. Nothing is kept of the sightings. The store has what each input told of its processes; seeds were searched when it was ingested.
  */
 #include "app.h"
 #include "observe/seeds.h"
@@ -21,6 +21,9 @@ struct hunt {
 	struct reading run;
 	struct gs_bot_process *list;
 	size_t n;
+	struct gs_store_bot *stored; /* from the store: what list was made of, in the same order */
+	struct gs_meta meta;
+	struct gs_store *store;
 	struct gs_bots_rest rest;
 	struct gs_tally tally;
 };
@@ -99,14 +102,51 @@ static int read_files(struct hunt *h, uint64_t seed, struct gs_error *err)
 	return r;
 }
 
+/* From the store; the sentences of *err are the store's where the result is negative. */
+static int read_store(struct hunt *h, struct gs_error *err)
+{
+	struct gs_filter f = h->o->filter;
+	struct gs_store_bots_rest rest = { 0 };
+	const char *const *names;
+	unsigned n_names;
+	int r = store_open(h->o, GS_STORE_READ, &h->store, err);
+
+	if (r == 0)
+		r = store_sensors(h->store, h->o, &names, &n_names, &f, &h->meta, err);
+	if (r == 0)
+		r = store_get_bots(h->store, h->o, &f, &h->stored, &h->n, &rest, err);
+	if (r == 0)
+		r = gs_store_tally(h->store, &f, &h->tally, err);
+	if (r == 0 && !(h->list = calloc(h->n ? h->n : 1, sizeof *h->list)))
+		r = gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < h->n && r == 0; i++)
+		h->list[i] = h->stored[i].process;
+	h->rest.pending = rest.pending;
+	h->rest.unlinked = rest.unlinked;
+	h->rest.refused = rest.refused;
+	h->rest.skipped = rest.skipped;
+	if (f.since.ns != INT64_MIN || f.until.ns != INT64_MAX || f.n_src || f.n_dst)
+		h->meta.notes[h->meta.n_notes++] = "from the store: the filters choose processes, whose numbers are those of all inputs in which the filters hold";
+	if (r < 0) {
+		say("%s", err->text);
+		return store_exit_code(r);
+	}
+	return 0;
+}
+
 static int write_answer(struct hunt *h, uint64_t seed, uint64_t *ret_rows, struct gs_error *err)
 {
 	const struct options *o = h->o;
 	const struct gs_bots_question q = { .sort = o->sort, .limit = o->limit, .redact_dst = o->redact_dst, .hash_seed = seed };
 	const struct gs_render_options ro = render_options(o);
-	struct gs_meta meta = { .question = "bots", .n_filters = o->n_given, .sensors = &o->sensor, .n_sensors = o->sensor != NULL, .tally = h->tally };
+	struct gs_meta meta = h->meta;
 	struct gs_render *render = NULL;
 
+	meta.question = "bots";
+	meta.sensors = &o->sensor;
+	meta.n_sensors = o->sensor != NULL;
+	meta.tally = h->tally;
+	meta.n_filters = o->n_given;
 	memcpy(meta.filters, o->given, sizeof meta.filters);
 	if (h->run.worst)
 		meta.notes[meta.n_notes++] = h->run.worst == GS_ERR_INTERRUPTED ? "interrupted: covers only what was read" :
@@ -129,6 +169,8 @@ static int hunt(struct hunt *h, uint64_t *ret_seed, struct gs_error *err)
 	}
 	if (getrandom(ret_seed, sizeof *ret_seed, 0) != sizeof *ret_seed)
 		*ret_seed = 0x47524520676f6573u;
+	if (!h->n_files)
+		return read_store(h, err);
 	progress_start(&h->run.progress, h->o->quiet);
 	int r = read_files(h, *ret_seed, err);
 	if (r == 0)
@@ -147,6 +189,8 @@ static int hunt_end(struct hunt *h, int r, uint64_t rows, const struct gs_error 
 	if (code == EXIT_DONE && h->o->fail_empty && rows == 0)
 		code = EXIT_EMPTY;
 	gs_watch_free(h->run.watch);
+	gs_store_close(h->store);
+	free(h->stored);
 	free(h->list);
 	return code;
 }
@@ -177,8 +221,12 @@ static void choose(struct hunt *h, const struct gs_bot_id *id)
 	size_t n = 0;
 
 	for (size_t i = 0; i < h->n && n == 0; i++)
-		if (gs_bot_is(&h->list[i], id))
-			h->list[n++] = h->list[i];
+		if (gs_bot_is(&h->list[i], id)) {
+			h->list[n] = h->list[i];
+			if (h->stored)
+				h->stored[n] = h->stored[i];
+			n++;
+		}
 	h->n = n;
 }
 
@@ -188,7 +236,9 @@ static int write_story(struct hunt *h, struct gs_error *err)
 	struct gs_buf text = { 0 };
 	int r = 0;
 
-	if (attacks) {
+	if (attacks && h->stored) {
+		gs_bot_story(&h->list[0], h->stored[0].attacks, h->stored[0].n_attacks, h->o->redact_dst, &text);
+	} else if (attacks) {
 		const unsigned n = gs_tracker_attacks(gs_watch_tracker(h->run.watch), h->list[0].number, attacks, SHOWN_ATTACKS);
 		gs_bot_story(&h->list[0], attacks, n < SHOWN_ATTACKS ? n : SHOWN_ATTACKS, h->o->redact_dst, &text);
 	}

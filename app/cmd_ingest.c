@@ -18,6 +18,7 @@ struct ingest {
 	const char *path;    /* its */
 	uint16_t sensor;
 	struct pinner *pin;  /* NULL without --pin-origin */
+	struct gs_watch *watch; /* the bots of this input */
 	struct progress progress;
 	int worst;           /* first gs_err of an input */
 };
@@ -75,7 +76,9 @@ static int gate_begin(void *arg, const char *path, struct gs_error *err)
 			return 0;
 		}
 	}
-	int r = gs_input_begin(g->store, &spec, &g->in, err);
+	int r = gs_watch_reset(g->watch, err);
+	if (r == 0)
+		r = gs_input_begin(g->store, &spec, &g->in, err);
 	return r < 0 ? r : 1;
 }
 
@@ -94,6 +97,8 @@ static int gate_checkpoint(void *arg, const struct gs_tally *run, struct gs_erro
 	struct ingest *g = arg;
 	int r = g->pin ? pinner_write(g->pin, err) : 0;
 
+	if (r == 0)
+		r = store_put_bots(g->store, g->watch, g->sensor, err);
 	return r < 0 ? r : gs_input_checkpoint(g->in, run, err);
 }
 
@@ -114,6 +119,8 @@ static int gate_end(void *arg, const struct gs_tally *run, const struct gs_error
 	struct gs_input *in = g->in;
 	int r = g->pin ? pinner_write(g->pin, err) : 0;
 
+	if (r == 0)
+		r = store_put_bots(g->store, g->watch, g->sensor, err);
 	if (r < 0) {
 		gate_drop(g);
 		return r;
@@ -146,13 +153,14 @@ static int ingest_all(struct ingest *g, const struct gs_inputs *in, struct gs_er
 	const struct gs_gate gate = { .begin = gate_begin, .frames = gate_frames, .records = gate_records, .checkpoint = gate_checkpoint,
 				      .end = gate_end, .drop = gate_drop, .arg = g };
 	struct gs_pipeline_options po = { .window_s = g->o->window_s,
-					  .memory_bytes = g->o->memory_bytes,
+					  .memory_bytes = g->o->memory_bytes / 8 * 5, /* the rest is the watch's */
 					  .sensor = g->sensor,
 					  .include_udp = g->o->include_udp,
 					  .trouble = on_trouble,
 					  .progress = on_progress,
 					  .arg = g,
-					  .gate = &gate };
+					  .gate = &gate,
+					  .watch = g->watch };
 	struct gs_sighting_sink sink = g->pin ? pinner_sink(g->pin) : gs_store_sink(g->store);
 	struct gs_tally tally = { 0 };
 
@@ -192,6 +200,11 @@ int cmd_ingest(const struct options *o)
 		code = exit_code_of(r);
 		goto out;
 	}
+	uint64_t seed = 0;
+	if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+		seed = 0x47524520676f6573u;
+	if ((r = files_watch(o, seed, NULL, false, &g.watch, &err)) < 0)
+		goto fail;
 	r = ingest_all(&g, in, &err);
 	if (r == GS_ERR_INTERRUPTED) {
 		say("%s; what was kept stays, the same command goes on from there", err.text);
@@ -209,6 +222,7 @@ fail:
 	code = store_exit_code(r);
 out:
 	pinner_free(g.pin);
+	gs_watch_free(g.watch);
 	gs_store_close(g.store);
 	gs_inputs_free(in);
 	return code;

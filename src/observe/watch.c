@@ -20,6 +20,7 @@ struct attack {
 
 struct gs_watch {
 	struct gs_bot_tables *tables;
+	struct gs_tracker_limits limits;
 	struct gs_tracker *tracker;
 	struct gs_map attacks;   /* of packets that carry no state, those that were linked */
 	struct name *names;
@@ -57,6 +58,7 @@ int gs_watch_new(const struct gs_watch_options *o, struct gs_watch **ret, struct
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	limits.searches_per_s = o->searches_per_s;
 	limits.hash_seed = o->hash_seed;
+	w->limits = limits;
 	w->filtered = o->filter != NULL;
 	if (w->filtered)
 		w->filter = *o->filter;
@@ -83,6 +85,21 @@ void gs_watch_free(struct gs_watch *w)
 	gs_bot_tables_free(w->tables);
 	free(w->names);
 	free(w);
+}
+
+int gs_watch_reset(struct gs_watch *w, struct gs_error *err)
+{
+	if (gs_tracker_tally(w->tracker).given == 0)
+		return 0;
+	gs_tracker_free(w->tracker);
+	w->tracker = NULL;
+	gs_map_clear(&w->attacks, ATTACKS_BYTES);
+	free(w->names);
+	w->names = NULL;
+	w->names_cap = 0;
+	w->seed_steps_left = GS_WATCH_SEED_STEPS_ALL;
+	w->tally = (struct gs_watch_tally){ 0 };
+	return gs_tracker_new(&w->limits, w->tables, &w->tracker, err);
 }
 
 struct gs_tracker *gs_watch_tracker(struct gs_watch *w)

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "grescope/bots.h"
 #include "grescope/table.h"
+#include "store/store.h"
 
 /* Positions of one process that were rounded down on either side of a multiple lie this far apart; see gs_tracker_process. */
 #define GS_BOT_NEAR (INT64_C(1) << 42)
@@ -25,6 +26,13 @@ bool gs_bot_id_parse(const char *text, size_t len, struct gs_bot_id *ret);
 /* Whether a process goes by this name: its seed, or a position of its byte order within GS_BOT_NEAR of its own. */
 bool gs_bot_is(const struct gs_bot_process *p, const struct gs_bot_id *id);
 bool gs_bot_same_position(uint64_t hi, uint64_t lo, uint64_t other_hi, uint64_t other_lo);
+
+/*
+ * Puts together what several inputs told of the same processes, in place; returns how many are left, in no particular order. Packets seen add up. Packets sent follow from
+ * the positions where two inputs saw parts of one attack, gaps between the inputs included; loss is that of the inputs themselves. Sources, hops and rate are put
+ * together as far as what was kept of them allows. memory: none beyond the list.
+ */
+size_t gs_bots_merge(struct gs_store_bot *list, size_t n);
 
 /* What was seen and is in no row, and why; and what a reader must know of the rows. */
 struct gs_bots_rest {

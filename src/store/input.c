@@ -457,6 +457,7 @@ static void input_free(struct gs_input *in)
 	while (in->n_candidates)
 		candidate_drop(in, 0);
 	in->st->input = 0;
+	in->st->bots_input = 0;
 	in->st->busy = false;
 	gs_buf_done(&in->content.ladder);
 	input_done(&in->rec);

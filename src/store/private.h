@@ -9,7 +9,7 @@
  *   scan.c     questions (scan.h lists its files)                              count.c    how many different sources
  *   keep.c     prune, compact, info                                            check.c    everything against everything
  *   archive_*.c out and in (archive.h)                                         answer.c   answers kept
- *   pin.c      origins of the day
+ *   pin.c      origins of the day                                              bot.c      bot processes, input by input
  */
 #ifndef GS_STORE_PRIVATE_H
 #define GS_STORE_PRIVATE_H
@@ -24,7 +24,7 @@
 #include <zstd.h>
 
 #define STORE_APPLICATION_ID 0x47524554 /* "GRET", bytes 68-71 of the file */
-#define STORE_VERSION 2                 /* PRAGMA user_version that this code writes */
+#define STORE_VERSION 3                 /* PRAGMA user_version that this code writes */
 #define STORE_PAGE_BYTES 8192
 #define BATCH_ROWS 10000                /* rows under one checksum and one range of times */
 #define ROLL_ROWS 131072                /* rows outside the rollups at most, before they are rolled */
@@ -32,7 +32,8 @@
 
 /* ---- meta and ledger: how many rows each directory has, so that none can vanish unnoticed ---- */
 
-enum ledger { L_SENSOR, L_KIND, L_BATCH, L_BLOCK, L_INPUT, L_PRUNED, L_IMPORTED, L_LOST, L_COUNT };
+enum ledger { L_SENSOR, L_KIND, L_BATCH, L_BLOCK, L_INPUT, L_PRUNED, L_IMPORTED, L_LOST, L_BOT, L_COUNT };
+#define L_COUNT_FIRST 8 /* so many had the first layout: a meta row of an older store has that many entries, or more */
 
 struct meta {
 	int64_t store;       /* random, 63 bits, never 0 */
@@ -286,7 +287,12 @@ struct gs_addr block_source(const struct block *b, uint32_t i);
 	                "ORDER BY first_day LIMIT 1")                                                                            \
 	X(ORIGIN_PUT, "INSERT OR REPLACE INTO origin(src, first_day, last_day, place, seal) VALUES(?1,?2,?3,?4,?5)")             \
 	X(ORIGIN_DELETE, "DELETE FROM origin WHERE src = ?1 AND first_day = ?2")                                                 \
-	X(ORIGIN_ANY, "SELECT EXISTS(SELECT 1 FROM origin)")
+	X(ORIGIN_ANY, "SELECT EXISTS(SELECT 1 FROM origin)")                                                                     \
+	X(BOT_ALL, "SELECT input, part, number, sensor, first_ns, last_ns, data, seal FROM bot ORDER BY input, part, number")    \
+	X(BOT_PART, "SELECT coalesce(max(part), 0) FROM bot WHERE input = ?1")                                                   \
+	X(BOT_SEALS, "SELECT seal FROM bot WHERE input = ?1 AND part = ?2")                                                      \
+	X(BOT_DELETE, "DELETE FROM bot WHERE input = ?1 AND part = ?2")                                                          \
+	X(BOT_PUT, "INSERT INTO bot(input, part, number, sensor, first_ns, last_ns, data, seal) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)")
 
 enum stmt {
 #define X(name, sql) Q_##name,
@@ -321,6 +327,7 @@ struct gs_store {
 	bool batch_open, batch_dirty, batch_stored;
 	int64_t window_s;
 	int64_t input;           /* whose rows are appended; 0: none */
+	int64_t bots_input, bots_part; /* whose processes were put last */
 	int64_t origin_store;    /* whose rows are appended; 0: our own */
 	int64_t origin_seq;      /* their next sequence there */
 	int64_t rows_min_ns, rows_max_ns; /* of the rows appended since an input began */

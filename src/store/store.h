@@ -13,6 +13,7 @@
 #ifndef GS_STORE_H
 #define GS_STORE_H
 
+#include "grescope/bots.h"
 #include "grescope/error.h"
 #include "grescope/filter.h"
 #include "grescope/origin.h"
@@ -257,6 +258,36 @@ int gs_store_place(struct gs_store *st, int64_t place, struct gs_pin *ret, struc
 
 /* Whether there are pins at all. */
 int gs_store_any_pins(struct gs_store *st, bool *ret, struct gs_error *err);
+
+/* ---- bots: what each input told of the processes behind its floods ---- */
+
+#define GS_STORE_BOT_ATTACKS 16
+
+/* A process as one input showed it. A value; process.number and process.bot_kind as the tracker had them. */
+struct gs_store_bot {
+	struct gs_bot_process process;
+	struct gs_bot_attack attacks[GS_STORE_BOT_ATTACKS]; /* the first ones in time */
+	unsigned n_attacks;
+	uint16_t sensor;
+	uint64_t input;
+};
+
+/* Packets of an input that may be a bot's and belong to no process: as gs_tracker_tally. */
+struct gs_store_bots_rest {
+	uint64_t pending, unlinked, refused, skipped;
+};
+
+/* What is known of the processes of the input being written, from all of it that was taken since it was begun or continued: takes the place of what was put before.
+ * Counts from the input's next checkpoint or end on. Nothing to do where no input is open. */
+int gs_store_bots_put(struct gs_store *st, const struct gs_store_bot *list, size_t n, const struct gs_store_bots_rest *rest, struct gs_error *err);
+
+/*
+ * Every process of every input that fits the filter: seen in part of [since, until), class, sensor; one of the sources kept in --src, the first destination of one of its
+ * attacks in --dst. In the order of inputs; the same process may come several times. *ret_rest: of the inputs that fit, added up. `each` returns 0 or a
+ * negative code that ends it.
+ */
+int gs_store_bots(struct gs_store *st, const struct gs_filter *f, int (*each)(void *arg, const struct gs_store_bot *b, struct gs_error *err), void *arg,
+                  struct gs_store_bots_rest *ret_rest, struct gs_error *err);
 
 /* ---- keeping it ---- */
 

@@ -142,5 +142,53 @@ run("show", "bot", "pos:1", "--fail-empty", mixed, code=1)
 run("show", "bot", "what", mixed, code=2)
 run("show", "bot", code=2)
 
+# the store: the same processes, whatever the inputs; a capture that was cut in two is one again
+SAME = [c for c in COLUMNS if c not in ("loss", "rate_pps", "evidence")]
+
+
+def cut(path, at):
+    with open(path, "rb") as f:
+        data = f.read()
+    end = 24
+    for _ in range(at):
+        end += 16 + int.from_bytes(data[end + 8:end + 12], "little")
+    parts = [os.path.join(tmp, f"part{i}.pcap") for i in (1, 2)]
+    for part, octets in zip(parts, (data[:end], data[:24] + data[end:])):
+        with open(part, "wb") as f:
+            f.write(octets)
+    return parts
+
+
+def stored(*paths):
+    store = os.path.join(tmp, f"s{done}.db")
+    run("ingest", "-q", "--store", store, *paths)
+    return store
+
+
+def same(name, store, rows):
+    have = json.loads(run("bots", "--format", "json", "--store", store))["rows"]
+    short = [[{c: r[c] for c in SAME if c != "src_ips" or r[c] <= 8} for r in list_] for list_ in (have, rows)]  # more are estimated
+    check(f"{name}: from the store", short[0] == short[1], f"{short[0]}\n{short[1]}")
+    check(f"{name}: loss from the store", all(abs(h["loss"] - r["loss"]) < 0.02 for h, r in zip(have, rows)), [(h["loss"], r["loss"]) for h, r in zip(have, rows)])
+    check(f"{name}: rate from the store", all(abs(h["rate_pps"] - r["rate_pps"]) < 0.05 * r["rate_pps"] for h, r in zip(have, rows)),
+          [(h["rate_pps"], r["rate_pps"]) for h, r in zip(have, rows)])
+
+
+for name in ("mixed", "cut", "prefixes"):
+    path = made[name]
+    rows = json.loads(run("bots", "--format", "json", path))["rows"]
+    same(name, stored(path), rows)
+    store = stored(*cut(path, truth_of(path)["packets"] // 2))
+    same(f"{name} cut in two", store, rows)
+    run("ingest", "-q", "--store", store, os.path.join(tmp, "part1.pcap"))
+    same(f"{name} again", store, rows)
+    packets = {r["bot"]: int(r["packets"]) for r in csv.DictReader(io.StringIO(run("report", "--by", "bot", "-q", "--format", "csv", "--store", store))) if r["bot"]}
+    check(f"{name}: report --by bot from the store", packets == {r["bot"]: r["packets_seen"] for r in rows}, packets)
+    check(f"{name}: story from the store", "Proven" in run("show", "bot", rows[0]["bot"], "--store", store))
+    check(f"{name}: --since from the store", json.loads(run("bots", "--format", "json", "--since", "2030-01-01", "--store", store))["rows"] == [])
+    check(f"{name}: --class from the store", json.loads(run("bots", "--format", "json", "--class", "tunnel", "--store", store))["rows"] == [])
+run("bots", "--store", store, mixed, code=2)
+run("bots", "--store", os.path.join(tmp, "none.db"), code=5)
+
 print(f"{done} checks, {failed} failed")
 sys.exit(1 if failed else 0)
