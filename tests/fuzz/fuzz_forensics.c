@@ -13,7 +13,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define HOLDS(x) ((x) ? (void)0 : abort())
-#define MAX_RECORDS 64
+#define MAX_RECORDS 16
 
 static bool same_state(struct gs_bot_state a, struct gs_bot_state b)
 {
@@ -106,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct gs_bot_tables *tables;
 	static struct gs_bot_linker *linker; /* tables of equations are dear: made once */
-	const struct gs_tracker_limits limits = { .processes = 8, .streams = 12, .groups = 8, .source_counters = 1, .link_tables = 2, .searches_per_s = 200 };
+	const struct gs_tracker_limits limits = { .processes = 8, .streams = 12, .groups = 8, .source_counters = 1, .link_tables = 1, .searches_per_s = 40 };
 	struct fuzz f = { .ts = { INT64_C(1500000000000000000) } };
 
 	if (!tables && (gs_bot_tables_new(&tables, NULL) < 0 || gs_bot_linker_new(tables, 2, &linker, NULL) < 0))
