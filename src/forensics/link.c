@@ -358,6 +358,7 @@ static struct link_table *linker_table(struct gs_bot_linker *l, const struct lin
 		.used = ++l->clock,
 	};
 	table_init(oldest, l->tables, layout);
+	l->work += PREPARE_WORK; /* about as dear */
 	return oldest;
 }
 
