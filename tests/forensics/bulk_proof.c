@@ -151,6 +151,10 @@ void bulk_true_positives(struct bulk *b)
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
 		for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++)
 			measure(b, &settings[i], lengths[k], lengths[k], n, &at);
+	/* where proof and state begin */
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		for (unsigned len = 0; len <= 24; len += 4)
+			measure(b, &settings[i], len, len, n / 10, &at);
 	/* frames of 128 octets, as sFlow has them: 62 octets of greip's data are seen, 48 of greeth's */
 	struct setting cut = settings[0];
 	cut.name = "frame of 128";
