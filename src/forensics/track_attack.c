@@ -154,10 +154,11 @@ static int64_t draws_into(uint64_t back, uint64_t round, uint32_t n, uint64_t dr
  */
 uint32_t track_targets_of(uint64_t round, uint64_t draws, uint32_t seen, uint32_t hosts, bool *ret_sure)
 {
-	/* n single addresses make the same round as n - 1 targets of which as many are prefixes as a packet has draws */
-	*ret_sure = round / (draws ? draws : 1) <= draws || seen == round / (draws + (hosts == seen));
+	*ret_sure = false;
 	if (draws == 0 || round == 0 || round / draws > UINT32_MAX)
 		return 0;
+	/* n single addresses make the same round as n - 1 targets of which as many are prefixes as a packet has draws */
+	*ret_sure = round / draws <= draws || seen == round / (draws + (hosts == seen));
 	if (hosts == 0 && round % draws == 0)
 		return (uint32_t)(round / draws);
 	if (hosts == seen && round % (draws + 1) == 0)
