@@ -15,6 +15,7 @@
 
 #define HOST_PACKETS 16 /* a length of 31 fits a single address half of the time */
 #define OVERLAP_NS (2 * GS_NS_PER_S)
+#define SETTLED_DISTANCES 16 /* whose gcd is a multiple of the round once in 2^16 */
 
 static bool same_orders(const struct stream_key *a, const struct stream_key *b)
 {
@@ -176,6 +177,18 @@ uint32_t track_targets_of(uint64_t round, uint64_t draws, uint32_t seen, uint32_
 	return (uint32_t)best;
 }
 
+/* Whether n targets in rounds of so many draws can have begun where the start was found; then *a and *ret_begin are filled. */
+static bool start_allows(const struct sums *s, uint64_t round, uint64_t n, uint64_t draws, struct gs_bot_attack *a, int64_t *ret_begin)
+{
+	const int64_t into = n < s->streams || n > MAX_TARGETS ? -1 : draws_into(s->start_back, round, (uint32_t)n, draws, s->start_host);
+	if (into < 0)
+		return false;
+	a->targets = (uint32_t)n;
+	a->has_start = true;
+	*ret_begin = s->start_off - into;
+	return true;
+}
+
 /* Number of targets and draws of a round. Where the attack's start is known, *ret_begin is the offset at which its first round begins. */
 static void settle_targets(const struct sums *s, uint64_t draws, struct gs_bot_attack *a, uint64_t *ret_round, int64_t *ret_begin)
 {
@@ -189,22 +202,19 @@ static void settle_targets(const struct sums *s, uint64_t draws, struct gs_bot_a
 		*ret_round = 0; /* less than a packet, or no number of packets: two attacks taken for one. Better no number than a wrong one. */
 	if (!s->has_start)
 		return;
-	/* the largest number of targets that the start allows; the gcd may still be a multiple of a round */
-	for (uint32_t times = 1; times <= a->targets; times++) {
-		const uint32_t n = a->targets / times;
-		const uint64_t round = s->round / times;
-		if (s->round % times || a->targets % times || n < s->streams || n > MAX_TARGETS)
-			continue;
-		const int64_t into = draws_into(s->start_back, round, n, draws, s->start_host);
-		if (into < 0)
-			continue;
-		a->targets = n;
-		a->has_start = true;
-		a->targets_sure = only;
-		*ret_round = round;
-		*ret_begin = s->start_off - into;
-		return;
-	}
+	/* the largest number of targets that the start allows; the gcd of few distances may still be a multiple of a round */
+	const uint32_t most_times = only && s->distances < SETTLED_DISTANCES ? a->targets : 1;
+	for (uint32_t times = 1; times <= most_times; times++)
+		if (s->round % times == 0 && a->targets % times == 0 && start_allows(s, s->round / times, a->targets / times, draws, a, ret_begin)) {
+			a->targets_sure = only;
+			*ret_round = s->round / times;
+			return;
+		}
+	/* not the number that seemed likeliest, then another one that makes the same round */
+	const uint64_t fit = only || draws == 0 ? 0 : s->round / draws;
+	for (uint64_t n = fit < MAX_TARGETS ? fit : MAX_TARGETS; n >= 1 && n * (draws + 1) >= s->round; n--)
+		if (start_allows(s, s->round, n, draws, a, ret_begin))
+			return;
 }
 
 /* *ret_timed: packets sent between the first seen and the last, one of the two counted. */
