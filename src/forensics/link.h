@@ -4,6 +4,7 @@
 
 #include "forensics/position.h"
 
+#define ID_SUM 999          /* outer + inner identification, where drawn */
 #define LINK_MAX_WORDS 16
 #define LINK_BLOCKS 8       /* of 64 bits: what all packets of a link show together */
 #define LINK_MAX_BITS 256   /* what one packet may show */

@@ -151,6 +151,10 @@ void bulk_true_positives(struct bulk *b)
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
 		for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++)
 			measure(b, &settings[i], lengths[k], lengths[k], n, &at);
+	/* where proof and state begin */
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		for (unsigned len = 0; len <= 24; len += 4)
+			measure(b, &settings[i], len, len, n / 10, &at);
 	/* frames of 128 octets, as sFlow has them: 62 octets of greip's data are seen, 48 of greeth's */
 	struct setting cut = settings[0];
 	cut.name = "frame of 128";
@@ -376,11 +380,11 @@ void bulk_false_positives(struct bulk *b)
 		reject(b, greeth, 12, 0, n, &at, 6 * p32 * (double)n);
 		reject(b, greeth, 0, 0, n, &at, 0);
 	}
-	/* as if the first hurdles were taken: one order's relation holds, so only the generator itself can say no. Likely: the draw before the destination is the id, both ports fixed. */
+	/* as if the first hurdles were taken: one order's relation holds, so only the generator itself can say no. Likely: the draw before the destination is the id, both ports fixed; so for greeth too. */
 	reject(b, false, 512, 1, n, &at, 0);
 	reject(b, false, 12, 1, n, &at, p16 * (double)n);
 	reject(b, false, 16, 1, n, &at, 0);
-	reject(b, true, 0, 1, n, &at, 0);
+	reject(b, true, 0, 1, n, &at, p16 * (double)n);
 	/* everything may be fixed: the draw before the data is the one port or the other, the other fixed, in two byte orders; of 12 octets: the draw two before is the source port */
 	reject(b, false, 512, 6, n, &at, 0);
 	reject(b, false, 16, 6, n, &at, 4 * p16 * (double)n);

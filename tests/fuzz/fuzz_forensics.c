@@ -13,7 +13,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define HOLDS(x) ((x) ? (void)0 : abort())
-#define MAX_RECORDS 64
+#define MAX_RECORDS 16
 
 static bool same_state(struct gs_bot_state a, struct gs_bot_state b)
 {
@@ -106,16 +106,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct gs_bot_tables *tables;
 	static struct gs_bot_linker *linker; /* tables of equations are dear: made once */
-	const struct gs_tracker_limits limits = { .processes = 8, .streams = 12, .groups = 8, .source_counters = 1, .link_tables = 2, .searches_per_s = 200 };
+	const struct gs_tracker_limits limits = { .processes = 8, .streams = 12, .groups = 8, .source_counters = 1, .link_tables = 12, .searches_per_s = 40 };
 	struct fuzz f = { .ts = { INT64_C(1500000000000000000) } };
 
-	if (!tables && (gs_bot_tables_new(&tables, NULL) < 0 || gs_bot_linker_new(tables, 2, &linker, NULL) < 0))
+	if (!tables && (gs_bot_tables_new(&tables, NULL) < 0 || gs_bot_linker_new(tables, 24, &linker, NULL) < 0))
 		abort();
 	f.linker = linker;
 	HOLDS(gs_tracker_new(&limits, tables, &f.tracker, NULL) == 0);
 	for (unsigned i = 0; i < MAX_RECORDS && len >= 3; i++) {
 		const unsigned flags = (unsigned)data[0] << 8 | data[1], wanted = flags & 0x7ff;
-		const int64_t step = (int64_t)1 << (data[2] & 63);
+		const int64_t step = INT64_C(1) << data[2] % 63;
 		const size_t n = wanted < len - 3 ? wanted : len - 3;
 		f.ts.ns = (int64_t)((uint64_t)f.ts.ns + (uint64_t)(flags >> 13 & 1 ? -step : step));
 		for (unsigned k = 0; k < 1 + (flags >> 14 & 1); k++)
