@@ -95,7 +95,7 @@ exits("not a store", 5, "store", "import-archive", "--store", put("text.db", b"t
 
 # stopped half way: no half archive under any name
 big = db("big.db")
-exits("many rows", 0, "ingest", "--store", big, "--window", "0", put("big.pcap", pcap([(T + k // 50, frame((192, 0, 2, k % 250))) for k in range(40000)])))
+exits("many rows", 0, "ingest", "--store", big, "--window", "0", put("big.pcap", pcap([(T + k // 50, frame((192, 0, 2, k % 250))) for k in range(60000)])))
 for _ in range(3):
     p = subprocess.Popen([grescope, "store", "export-archive", "--store", big, db("stopped.jz")], env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.time() + 20

@@ -66,10 +66,8 @@ def frame(src, dst=(198, 51, 100, 47)):
 
 
 def pcap(frames):
-    out = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
-    for t, f in frames:
-        out += struct.pack("<IIII", int(t), 0, len(f), len(f)) + f
-    return out
+    head = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
+    return head + b"".join(struct.pack("<IIII", int(t), 0, len(f), len(f)) + f for t, f in frames)
 
 
 def total(*args):
