@@ -38,6 +38,7 @@ struct options {
 	struct gs_time since_ends; /* where what --since named ends, such as last week; until where that is not given */
 	const char *sort;
 	uint64_t limit;
+	bool limit_given;
 	enum gs_format format;
 	bool no_header, redact_dst, include_udp, fail_empty, quiet;
 	unsigned verbose;
@@ -75,6 +76,7 @@ enum option_group {
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
 	OPT_PIN = 1u << 7,
+	OPT_FORMAT = 1u << 8, /* the form of the answer alone */
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -138,5 +140,7 @@ int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
 int cmd_report(const struct options *o);
 int cmd_export(const struct options *o);
+int cmd_show(const struct options *o);
+int cmd_doctor(const struct options *o);
 
 #endif

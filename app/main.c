@@ -18,6 +18,11 @@ static const struct verb verbs[] = {
 	  "  grescope export --window 0 --format jsonl capture.pcap\n"
 	  "  grescope export --format badpackets --redact-dst capture.pcap\n",
 	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_DATA | OPT_STORE, cmd_export },
+	{ "show", "[options] ADDRESS|PREFIX|ASN [FILE...]", "all there is about one source, prefix or network",
+	  "  grescope show 192.0.2.1                           from the store\n"
+	  "  grescope show AS3462 --since last-month\n"
+	  "  grescope show 198.51.100.0/24 capture.pcap --format json\n",
+	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_DATA | OPT_STORE, cmd_show },
 	{ "ingest", "[options] FILE...", "keep the sightings of files in the store; what is in it already is left out",
 	  "  grescope ingest captures/\n"
 	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n"
@@ -27,6 +32,10 @@ static const struct verb verbs[] = {
 	  "  grescope store info\n"
 	  "  grescope store prune --older-than 180d\n",
 	  OPT_STORE | OPT_PRUNE, cmd_store },
+	{ "doctor", "[options]", "is all well: store, databases, disk, gaps in time, losses; and what to do",
+	  "  grescope doctor\n"
+	  "  grescope doctor --store /var/lib/grescope/store.db --format json\n",
+	  OPT_STORE | OPT_DATA | OPT_FORMAT, cmd_doctor },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

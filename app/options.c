@@ -34,7 +34,7 @@ static const struct option_row {
 	{ ID_DST, "dst", "PREFIX,...", OPT_FILTER, "destination address in PREFIX" },
 	{ ID_SORT, "sort", "COLUMN", OPT_TABLE, "sort by COLUMN, -COLUMN for the largest first" },
 	{ ID_LIMIT, "limit", "N", OPT_TABLE, "at most N rows (0, the default: all)" },
-	{ ID_FORMAT, "format", "NAME", OPT_TABLE, "text (default), csv, tsv, json, jsonl, badpackets" },
+	{ ID_FORMAT, "format", "NAME", OPT_TABLE | OPT_FORMAT, "text (default), csv, tsv, json, jsonl, badpackets" },
 	{ ID_NO_HEADER, "no-header", NULL, OPT_TABLE, "csv and tsv without their first line" },
 	{ ID_UTC, "utc", NULL, OPT_TABLE, "times in UTC; always so" },
 	{ ID_REDACT, "redact-dst", NULL, OPT_TABLE, "hide destination addresses, wherever they would show" },
@@ -261,6 +261,7 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		o->sort = value;
 		return 0;
 	case ID_LIMIT:
+		o->limit_given = true;
 		return parse_u64(value, UINT64_MAX, &o->limit) ? 0 : usage_error(verb, "--limit %s: expected a number of rows", value);
 	case ID_FORMAT:
 		if ((i = gs_format_parse(value, strlen(value))) < 0)

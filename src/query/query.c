@@ -111,7 +111,7 @@ bool query_source_redacted(const struct gs_query *q, const struct gs_sighting *s
 	return q->q.redact_dst && s->src.family && (s->via == GS_VIA_ICMP || gs_addr_equal(&s->src, &s->dst));
 }
 
-static bool origin_matches(const struct gs_filter *f, const struct gs_origin *o)
+bool query_origin_matches(const struct gs_filter *f, const struct gs_origin *o)
 {
 	bool asn = f->n_asn == 0, country = f->n_country == 0;
 
@@ -132,7 +132,7 @@ static bool matches(struct gs_query *q, const struct gs_sighting *s)
 	if (f->n_asn == 0 && f->n_country == 0 && !q->origins.pins)
 		return true;
 	const bool pinned = query_origins_get(&q->origins, &s->src, query_day(s->first), &o);
-	if (!origin_matches(f, &o))
+	if (!query_origin_matches(f, &o))
 		return false;
 	if (pinned)
 		q->pinned_packets = query_add(q->pinned_packets, s->packets, &q->saturated);

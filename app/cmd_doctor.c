@@ -1,0 +1,6 @@
+#include "app.h"
+int cmd_doctor(const struct options *o)
+{
+	(void)o;
+	return 0;
+}
