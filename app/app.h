@@ -53,6 +53,7 @@ struct options {
 	bool pin_origin;
 	struct gs_time older_than; /* GS_TIME_MIN: not given */
 	size_t max_bytes;          /* 0: not given */
+	uint64_t packet_first, packet_last; /* 0: not given */
 	const char *given[16];   /* filters as they were given, for the metadata */
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
@@ -75,8 +76,9 @@ enum option_group {
 	OPT_DATA = 1u << 4,   /* place and network databases */
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
-	OPT_PIN = 1u << 7,
-	OPT_FORMAT = 1u << 8, /* the form of the answer alone */
+	OPT_FORMAT = 1u << 7, /* of OPT_TABLE only the format */
+	OPT_PACKET = 1u << 8,
+	OPT_PIN = 1u << 9,
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -136,6 +138,7 @@ int pinner_write(struct pinner *p, struct gs_error *err);        /* what was not
 void pinner_drop(struct pinner *p);                              /* forgets what was noted */
 uint64_t pinner_pinned(struct pinner *p);                        /* pins written since the last call */
 
+int cmd_explain(const struct options *o);
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
 int cmd_report(const struct options *o);
