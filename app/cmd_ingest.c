@@ -18,6 +18,7 @@ struct ingest {
 	struct gs_input *in; /* the one that is read; NULL between two */
 	const char *path;    /* its */
 	uint16_t sensor;
+	struct pinner *pin;  /* NULL without --pin-origin */
 	struct progress progress;
 	int worst;           /* first gs_err of an input */
 	uint64_t states[GS_INPUT_SHORTER + 1]; /* how many inputs of each */
@@ -83,6 +84,8 @@ static void print_input(struct ingest *g, const char *path, const struct gs_inpu
 		printf("; its last %" PRIu64 " packets could not be compared", in->unsure);
 	if (*in->like)
 		printf("; begins like %s and goes on otherwise", in->like);
+	if (g->pin)
+		printf("; origins pinned %" PRIu64, pinner_pinned(g->pin));
 	printf("\n");
 	if (g->o->verbose && in->state != GS_INPUT_NEW && in->id)
 		printf("  in the store of it: packets %" PRIu64 ", sightings %" PRIu64 "\n", in->tally.packets, in->tally.sightings);
@@ -147,21 +150,10 @@ static int gate_records(void *arg, const struct gs_sighting *s, size_t n, size_t
 
 static int gate_checkpoint(void *arg, const struct gs_tally *run, struct gs_error *err)
 {
-	return gs_input_checkpoint(((struct ingest *)arg)->in, run, err);
-}
-
-static int gate_end(void *arg, const struct gs_tally *run, const struct gs_error *trouble, struct gs_error *err)
-{
 	struct ingest *g = arg;
-	struct gs_input_info info;
-	struct gs_input *in = g->in;
+	int r = g->pin ? pinner_write(g->pin, err) : 0;
 
-	g->in = NULL;
-	int r = gs_input_end(in, run, trouble, &info, err);
-	if (r < 0)
-		return r;
-	print_input(g, g->path, &info);
-	return 0;
+	return r < 0 ? r : gs_input_checkpoint(g->in, run, err);
 }
 
 static void gate_drop(void *arg)
@@ -170,6 +162,27 @@ static void gate_drop(void *arg)
 
 	gs_input_drop(g->in);
 	g->in = NULL;
+	if (g->pin)
+		pinner_drop(g->pin);
+}
+
+static int gate_end(void *arg, const struct gs_tally *run, const struct gs_error *trouble, struct gs_error *err)
+{
+	struct ingest *g = arg;
+	struct gs_input_info info;
+	struct gs_input *in = g->in;
+	int r = g->pin ? pinner_write(g->pin, err) : 0;
+
+	if (r < 0) {
+		gate_drop(g);
+		return r;
+	}
+	g->in = NULL;
+	r = gs_input_end(in, run, trouble, &info, err);
+	if (r < 0)
+		return r;
+	print_input(g, g->path, &info);
+	return 0;
 }
 
 static void on_trouble(void *arg, const struct gs_error *what)
@@ -199,7 +212,7 @@ static int ingest_all(struct ingest *g, const struct gs_inputs *in, struct gs_er
 					  .progress = on_progress,
 					  .arg = g,
 					  .gate = &gate };
-	struct gs_sighting_sink sink = gs_store_sink(g->store);
+	struct gs_sighting_sink sink = g->pin ? pinner_sink(g->pin) : gs_store_sink(g->store);
 	struct gs_tally tally = { 0 };
 
 	if (getrandom(&po.hash_seed, sizeof po.hash_seed, 0) != sizeof po.hash_seed)
@@ -259,6 +272,11 @@ int cmd_ingest(const struct options *o)
 	const char *sensor = o->sensor ? o->sensor : "";
 	if ((r = store_open(o, GS_STORE_CREATE, &g.store, &err)) < 0 || (r = gs_store_sensor(g.store, sensor, strlen(sensor), &g.sensor, &err)) < 0)
 		goto fail;
+	if (o->pin_origin && (r = pinner_new(o, g.store, &g.pin, &err)) < 0) {
+		say("%s", err.text);
+		code = exit_code_of(r);
+		goto out;
+	}
 	r = ingest_all(&g, in, &err);
 	if (r == GS_ERR_INTERRUPTED) {
 		say("%s; what was kept stays, the same command goes on from there", err.text);
@@ -276,6 +294,7 @@ fail:
 	say("%s", err.text);
 	code = store_exit_code(r);
 out:
+	pinner_free(g.pin);
 	gs_store_close(g.store);
 	gs_inputs_free(in);
 	return code;

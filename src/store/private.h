@@ -277,9 +277,11 @@ struct gs_addr block_source(const struct block *b, uint32_t i);
 	X(PLACE_GET, "SELECT asn, as_name, country, region, city, edition, seal FROM place WHERE id = ?1")                       \
 	X(ORIGIN_AT, "SELECT first_day, last_day, place, seal FROM origin WHERE src = ?1 AND first_day <= ?2 "                   \
 	             "ORDER BY first_day DESC LIMIT 1")                                                                          \
+	X(ORIGIN_AFTER, "SELECT first_day, last_day, place, seal FROM origin WHERE src = ?1 AND first_day > ?2 "                 \
+	                "ORDER BY first_day LIMIT 1")                                                                            \
 	X(ORIGIN_PUT, "INSERT OR REPLACE INTO origin(src, first_day, last_day, place, seal) VALUES(?1,?2,?3,?4,?5)")             \
 	X(ORIGIN_DELETE, "DELETE FROM origin WHERE src = ?1 AND first_day = ?2")                                                 \
-	X(ORIGIN_COUNT, "SELECT count(*) FROM origin")
+	X(ORIGIN_ANY, "SELECT EXISTS(SELECT 1 FROM origin)")
 
 enum stmt {
 #define X(name, sql) Q_##name,

@@ -221,6 +221,38 @@ int gs_store_windows(struct gs_store *st, const struct gs_filter *f, int64_t *re
 /* The balance of all inputs (of the filter's sensors) whose sightings touch [since, until), as one. */
 int gs_store_tally(struct gs_store *st, const struct gs_filter *f, struct gs_tally *ret, struct gs_error *err);
 
+/* ---- origins as they were on the day ---- */
+
+/*
+ * Addresses move: what a database says today need not be where a source was. A pin says where it was on a run of days, by the data that was at hand then.
+ * For one source at most one pin holds on a day; a later one takes the days of those before. Days between two pins that say the same are covered too (the
+ * same edition says the same of them), so that a source has about one pin per place and edition, however long it is watched.
+ */
+struct gs_pin {
+	bool has_network, has_place; /* there was data of this kind; where not, the fields are empty and today's data may say more */
+	uint32_t asn;
+	const char *as_name, *region, *city; /* "" where unknown; lent until the next call into the store */
+	char country[2];             /* two NUL where unknown */
+	const char *edition;         /* which data said so, for people */
+};
+
+#define GS_PIN_TEXT_MAX 1024 /* octets of each text; longer ones are cut */
+
+/* Pins a source from one day (since 1970, UTC) to another, both included. Lasts with the next commit. */
+int gs_store_pin(struct gs_store *st, const struct gs_addr *src, int64_t first_day, int64_t last_day, const struct gs_pin *pin, struct gs_error *err);
+
+struct gs_pin_span {
+	int64_t place;               /* of gs_store_place; 0: no pin holds on these days */
+	int64_t first_day, last_day; /* around the day that was asked for: all of them have this answer */
+};
+
+/* What holds for a source on a day. Sources without an address have no pins. */
+int gs_store_pinned(struct gs_store *st, const struct gs_addr *src, int64_t day, struct gs_pin_span *ret, struct gs_error *err);
+int gs_store_place(struct gs_store *st, int64_t place, struct gs_pin *ret, struct gs_error *err);
+
+/* Whether there are pins at all. */
+int gs_store_any_pins(struct gs_store *st, bool *ret, struct gs_error *err);
+
 /* ---- keeping it ---- */
 
 struct gs_store_info {
