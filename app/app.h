@@ -39,6 +39,7 @@ struct options {
 	struct gs_time since_ends; /* where what --since named ends, such as last week; until where that is not given */
 	const char *sort;
 	uint64_t limit;
+	bool limit_given;
 	enum gs_format format;
 	bool no_header, redact_dst, include_udp, fail_empty, quiet;
 	unsigned verbose;
@@ -172,5 +173,7 @@ int cmd_archive(const struct options *o); /* store export-archive, store import-
 int cmd_report(const struct options *o);
 int cmd_export(const struct options *o);
 int cmd_trend(const struct options *o);
+int cmd_show(const struct options *o);
+int cmd_doctor(const struct options *o);
 
 #endif

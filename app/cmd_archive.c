@@ -101,8 +101,9 @@ static int archive_export(const struct options *o)
 		print_export(stderr, "stdout", &a);
 	if (r < 0)
 		say("%s", err.text);
+	bool ours = st != NULL; /* the store was there: what failed is the archive */
 	gs_store_close(st);
-	return r == GS_ERR_IO ? EXIT_DAMAGED : store_exit_code(r);
+	return r == GS_ERR_IO || (r == GS_ERR_NOENT && ours) ? EXIT_DAMAGED : store_exit_code(r);
 }
 
 /* One archive. *ret_st: opened for the first that can be read, so that a wrong name makes no store. 0, or an exit code; *ret_fatal: none after it. */
@@ -133,7 +134,8 @@ static int import_one(const struct options *o, const char *path, struct gs_store
 		return EXIT_DONE;
 	say("%s", err.text);
 	*ret_fatal = !*ret_st || r == GS_ERR_STORE || r == GS_ERR_NOMEM || r == GS_ERR_LIMIT;
-	return r == GS_ERR_FORMAT || r == GS_ERR_DAMAGED || r == GS_ERR_IO || (r == GS_ERR_USAGE && *ret_st) ? EXIT_DAMAGED : store_exit_code(r);
+	bool archive = *ret_st && (r == GS_ERR_FORMAT || r == GS_ERR_DAMAGED || r == GS_ERR_IO || r == GS_ERR_USAGE);
+	return archive ? EXIT_DAMAGED : store_exit_code(r);
 }
 
 static int archive_import(const struct options *o)

@@ -35,11 +35,6 @@ static void info_text(const struct gs_store_info *i)
 	printf("inputs     %" PRIu64 ", not finished %" PRIu64 "; sensors %" PRIu64 "\n", i->n_inputs, i->n_inputs_open, i->n_sensors);
 }
 
-static void json_number(struct gs_buf *b, const char *name, uint64_t v)
-{
-	gs_buf_printf(b, ",\"%s\":%" PRIu64, name, v);
-}
-
 static void json_time(struct gs_buf *b, const char *name, bool set, struct gs_time t)
 {
 	char text[GS_TIME_TEXT_MAX];

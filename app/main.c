@@ -6,14 +6,6 @@
 #include <locale.h>
 #include <stdio.h>
 
-static int cmd_show(const struct options *o)
-{
-	if (o->n_files && strcmp(o->files[0], "bot") == 0)
-		return show_bot(o);
-	say("show wants `bot ID` (grescope show --help)");
-	return EXIT_USAGE;
-}
-
 static const struct verb verbs[] = {
 	{ "report", "[options] [FILE...]", "summary tables: who sent GRE, from which network and place, how much, since when",
 	  "  grescope report capture.pcap                      by city\n"
@@ -26,15 +18,18 @@ static const struct verb verbs[] = {
 	  "  grescope export --window 0 --format jsonl capture.pcap\n"
 	  "  grescope export --format badpackets --redact-dst capture.pcap\n",
 	  OPT_INPUT | OPT_FILTER | OPT_PLACE | OPT_TABLE | OPT_DATA | OPT_STORE, cmd_export },
+	{ "show", "[options] ADDRESS|PREFIX|ASN|bot ID [FILE...]", "all there is about one source, prefix, network or bot process",
+	  "  grescope show 192.0.2.1                           from the store\n"
+	  "  grescope show AS3462 --since last-month\n"
+	  "  grescope show 198.51.100.0/24 capture.pcap --format json\n"
+	  "  grescope show bot seed:5a1007c00000003900004e20 capture.pcap\n",
+	  OPT_INPUT | OPT_FILTER | OPT_PLACE | OPT_TABLE | OPT_DATA | OPT_STORE | OPT_SEED, cmd_show },
 	{ "bots", "[options] [FILE...]", "the processes behind the floods: how many, how much each sent in all, since when they run",
 	  "  grescope bots capture.pcap\n"
 	  "  grescope bots --format json --src 192.0.2.0/24 *.pcap.gz\n"
 	  "  grescope bots --seed-budget 8G capture.pcap       look longer for start times and process names\n"
 	  "  grescope bots --since 30d                         from the store (grescope ingest)\n",
 	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_STORE | OPT_SEED, cmd_bots },
-	{ "show", "[options] bot ID [FILE...]", "one bot process in sentences: what is proven, what is inferred, its attacks",
-	  "  grescope show bot seed:5a1007c00000003900004e20 capture.pcap\n",
-	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_STORE | OPT_SEED, cmd_show },
 	{ "explain", "[options] FILE", "one packet, layer by layer, and what each rule said of it",
 	  "  grescope explain capture.pcap                     the first GRE packet\n"
 	  "  grescope explain --packet 42 capture.pcap\n",
@@ -57,6 +52,10 @@ static const struct verb verbs[] = {
 	  "  grescope store export-archive north.jsonl.zst\n"
 	  "  grescope store import-archive north.jsonl.zst south.jsonl.zst\n",
 	  OPT_STORE | OPT_PRUNE | OPT_CHECK | OPT_JSON | OPT_SENSOR, cmd_store },
+	{ "doctor", "[options]", "is all well: store, databases, disk, gaps in time, losses; and what to do",
+	  "  grescope doctor\n"
+	  "  grescope doctor --store /var/lib/grescope/store.db --format json\n",
+	  OPT_STORE | OPT_DATA | OPT_FORMAT, cmd_doctor },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

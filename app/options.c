@@ -287,6 +287,7 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		o->sort = value;
 		return 0;
 	case ID_LIMIT:
+		o->limit_given = true;
 		return parse_u64(value, UINT64_MAX, &o->limit) ? 0 : usage_error(verb, "--limit %s: expected a number of rows", value);
 	case ID_FORMAT:
 		if ((i = gs_format_parse(value, strlen(value))) < 0)

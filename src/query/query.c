@@ -112,7 +112,7 @@ bool query_source_redacted(const struct gs_query *q, const struct gs_sighting *s
 	return q->q.redact_dst && s->src.family && (s->via == GS_VIA_ICMP || gs_addr_equal(&s->src, &s->dst));
 }
 
-static bool origin_matches(const struct gs_filter *f, const struct gs_origin *o)
+bool query_origin_matches(const struct gs_filter *f, const struct gs_origin *o)
 {
 	bool asn = f->n_asn == 0, country = f->n_country == 0;
 
@@ -133,7 +133,7 @@ static bool matches(struct gs_query *q, const struct gs_sighting *s)
 	if (!q->q.filtered && !gs_filter_match(f, s))
 		return false;
 	const bool pinned = query_origins_get(&q->origins, &s->src, query_day(s->first), &o);
-	if (!q->q.filtered && !origin_matches(f, &o))
+	if (!q->q.filtered && !query_origin_matches(f, &o))
 		return false;
 	if (pinned)
 		q->pinned_packets = query_add(q->pinned_packets, s->packets, &q->saturated);
@@ -225,7 +225,7 @@ bool gs_query_wants(void *query, const struct gs_addr *src)
 	if (q->q.filter.n_asn == 0 && q->q.filter.n_country == 0)
 		return true;
 	query_origins_get(&q->origins, src, 0, &o);
-	return origin_matches(&q->q.filter, &o);
+	return query_origin_matches(&q->q.filter, &o);
 }
 
 void gs_query_set_totals(struct gs_query *q, const struct gs_query_totals *t)

@@ -80,6 +80,9 @@ const char *query_percent(double share, char out[16]);
 /* query.c: whether a report by this shows where sources are. */
 bool query_shows_origin(enum gs_by by);
 
+/* query.c: the filters on network and country. */
+bool query_origin_matches(const struct gs_filter *f, const struct gs_origin *o);
+
 /* query.c: adds a sighting that matched to the totals. */
 void query_count(struct gs_query *q, const struct gs_sighting *s);
 

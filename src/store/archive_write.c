@@ -483,7 +483,8 @@ static int store_write(struct writer *w)
 		r = w->batches ? 0 : gs_fail(w->err, GS_ERR_NOMEM, "out of memory");
 	}
 	if (r == 0) {
-		memcpy(w->batches, st->batches, st->n_batches * sizeof *w->batches);
+		if (st->n_batches)
+			memcpy(w->batches, st->batches, st->n_batches * sizeof *w->batches);
 		qsort(w->batches, st->n_batches, sizeof *w->batches, by_input);
 		r = manifest_write(w, days, n_days);
 	}

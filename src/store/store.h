@@ -138,6 +138,7 @@ struct gs_input_info {
 	const char *sensor;
 	const char *trouble;         /* the sentence that ended the reading early, "" if none did */
 	const char *like;            /* another input's path that begins with the same packet and goes on otherwise, "" if none does */
+	const char *was;             /* KNOWN, RESUMED, GROWN, SHORTER: the path that its content was known by, "" where that is its own */
 	uint64_t units;              /* frames or records in the store */
 	uint64_t unsure;             /* SHORTER: of these, how many at its end could not be held against the longer one */
 	struct gs_tally tally;       /* of all of it, over all its ingests */

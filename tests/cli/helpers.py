@@ -53,10 +53,8 @@ def frame6(src, dst="20010db80000000000000000000000ff", gre=b"\0\0\x08\0", inner
 
 
 def pcap(frames):
-    out = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
-    for t, f in frames:
-        out += struct.pack("<IIII", int(t), 0, len(f), len(f)) + f
-    return out
+    head = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
+    return head + b"".join(struct.pack("<IIII", int(t), 0, len(f), len(f)) + f for t, f in frames)
 
 
 def put(name, data):
