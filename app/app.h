@@ -6,10 +6,12 @@
 #ifndef GS_APP_H
 #define GS_APP_H
 
+#include "enrich/enrich.h"
 #include "grescope/filter.h"
 #include "grescope/grescope.h"
 #include "query/query.h"
 #include "render/render.h"
+#include "source/source.h"
 #include "store/store.h"
 
 #include <time.h>
@@ -51,6 +53,7 @@ struct options {
 	size_t quota_bytes;        /* 0: none */
 	bool quick;                /* store check without reading every row */
 	bool format_given;
+	uint64_t packet_first, packet_last; /* 0: not given */
 	const char *given[16];   /* filters as they were given, for the metadata */
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
@@ -73,9 +76,11 @@ enum option_group {
 	OPT_DATA = 1u << 4,   /* place and network databases */
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
-	OPT_QUOTA = 1u << 7,
-	OPT_CHECK = 1u << 8,
-	OPT_FORMAT = 1u << 9, /* --format alone, of OPT_TABLE */
+	OPT_FORMAT = 1u << 7, /* of OPT_TABLE only the format */
+	OPT_PACKET = 1u << 8,
+	OPT_QUOTA = 1u << 9,
+	OPT_CHECK = 1u << 10,
+	OPT_INFO = 1u << 11,  /* the formats of store info */
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -101,10 +106,34 @@ bool progress_show(struct progress *p, uint64_t done, uint64_t total, const stru
 bool progress_count(struct progress *p, uint64_t done, uint64_t total, const char *things);
 void progress_clear(struct progress *p);
 
+/* How stdout wants to be written to: format, colour, width. The renderer writes to stdout. terminal.c */
+struct gs_render_options render_options(const struct options *o);
+
+/* Opens the databases of networks and places: those named, else those found. 0 or negative with a sentence. databases.c */
+int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err);
+
+/* The reading of files for an answer. feed.c */
+struct reading {
+	struct progress progress;
+	int worst; /* first gs_err of an input; GS_ERR_INTERRUPTED where it was cut off */
+};
+
+/* Reads all inputs into the sink; trouble with an input is told and kept in run->worst. 0, or an exit code that ends the run without an answer. */
+int files_feed(const struct options *o, struct reading *run, const struct gs_inputs *in, const struct gs_sighting_sink *sink, uint64_t seed,
+               struct gs_tally *t);
+
+/* Names by sensor id, and --sensor as a condition of the filter. */
+int store_sensors(struct gs_store *st, const struct options *o, const char *const **ret_names, unsigned *ret_n, struct gs_filter *f, struct gs_meta *meta,
+                  struct gs_error *err);
+
+/* The balance on stderr: every packet read is accounted for. */
+void balance_print(const struct gs_tally *t);
+
 /* Opens the store that the options name. 0 or negative with a sentence. store.c */
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err);
 int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
 
+int cmd_explain(const struct options *o);
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
 int cmd_report(const struct options *o);

@@ -4,183 +4,12 @@
  * Inputs go through the pipeline into a query, or the store scans its rows and sums into it; its table goes through a renderer to stdout.
  */
 #include "app.h"
-#include "pipeline/pipeline.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <langinfo.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
-#include <unistd.h>
-
-#define MAX_FOLDERS 6
-
-struct run {
-	const struct options *o;
-	struct progress progress;
-	int worst;              /* first gs_err of an input */
-};
-
-static bool on_progress(void *arg, uint64_t done, uint64_t total, const struct gs_tally *t)
-{
-	return progress_show(&((struct run *)arg)->progress, done, total, t);
-}
-
-static void on_trouble(void *arg, const struct gs_error *what)
-{
-	struct run *r = arg;
-
-	progress_clear(&r->progress);
-	if (r->worst == 0)
-		r->worst = what->code;
-	say("%s", what->text);
-}
-
-static int write_stdout(void *arg, const void *data, size_t len, struct gs_error *err)
-{
-	(void)arg;
-	if (fwrite(data, 1, len, stdout) == len)
-		return 0;
-	return gs_fail_errno(err, GS_ERR_IO, errno, "stdout");
-}
-
-/* The folders that databases are looked for in: $GRESCOPE_DATA, the user's, the system's. */
-static size_t data_folders(char *buffer, size_t size, const char *folders[MAX_FOLDERS])
-{
-	const char *env = getenv("GRESCOPE_DATA"), *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-	size_t n = 0;
-
-	if (env && *env)
-		folders[n++] = env;
-	if (xdg && *xdg && snprintf(buffer, size, "%s/grescope", xdg) < (int)size)
-		folders[n++] = buffer;
-	else if (home && *home && snprintf(buffer, size, "%s/.local/share/grescope", home) < (int)size)
-		folders[n++] = buffer;
-	folders[n++] = "/usr/local/share/grescope";
-	folders[n++] = "/usr/share/grescope";
-	folders[n++] = "/var/lib/grescope";
-	return n;
-}
-
-static int open_enrich(const struct options *o, struct gs_enrich **ret, struct gs_error *err)
-{
-	char buffer[4096];
-	const char *folders[MAX_FOLDERS];
-	struct gs_enrich_options eo = {
-		.asn_db = o->asn_db, .n_asn_db = o->n_asn_db, .city_db = o->city_db, .n_city_db = o->n_city_db, .folders = folders
-	};
-
-	eo.n_folders = data_folders(buffer, sizeof buffer, folders);
-	return gs_enrich_open(&eo, ret, err);
-}
-
-static unsigned terminal_width(void)
-{
-	struct winsize w;
-	const char *columns = getenv("COLUMNS");
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col)
-		return w.ws_col;
-	int n = columns ? atoi(columns) : 0;
-	return n > 0 && n < 10000 ? (unsigned)n : 0;
-}
-
-static struct gs_render_options render_options(const struct options *o)
-{
-	bool tty = isatty(STDOUT_FILENO);
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	bool may_color = tty && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
-
-	return (struct gs_render_options){
-		.format = o->format,
-		.no_header = o->no_header,
-		.color = o->color == 1 || (o->color == -1 && may_color),
-		.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-		.width = terminal_width(),
-		.write = write_stdout,
-	};
-}
-
-/* The balance: every packet read is accounted for. */
-static void print_balance(const struct gs_tally *t)
-{
-	uint64_t lost = 0;
-
-	for (unsigned i = 0; i < GS_LOST_COUNT; i++)
-		lost += t->lost[i];
-	fprintf(stderr,
-	        "packets read %" PRIu64 " = in sightings %" PRIu64 " + fragments %" PRIu64 " + not GRE %" PRIu64 " + GRE in UDP not shown %" PRIu64
-	        " + lost %" PRIu64 "\n",
-	        t->packets, t->in_sightings, t->fragments, t->not_gre, t->gre_udp_hidden, lost);
-	for (unsigned i = 0; i < GS_LOST_COUNT; i++)
-		if (t->lost[i])
-			fprintf(stderr, "  lost, %s: %" PRIu64 "\n", gs_lost_text(i), t->lost[i]);
-	for (unsigned i = 1; i < GS_STOP_COUNT; i++)
-		if (t->stops[i])
-			fprintf(stderr, "  in sightings, not decoded to the end, %s: %" PRIu64 "\n", gs_stop_text(i), t->stops[i]);
-	if (t->gre_udp)
-		fprintf(stderr, "  GRE in UDP: %" PRIu64 "\n", t->gre_udp);
-	if (t->checksum_bad)
-		fprintf(stderr, "  wrong GRE checksum: %" PRIu64 "\n", t->checksum_bad);
-	if (t->folded_packets)
-		fprintf(stderr, "  folded for want of memory: %" PRIu64 "\n", t->folded_packets);
-	if (t->records + t->records_bad + t->records_other)
-		fprintf(stderr, "rows read %" PRIu64 ", not understood %" PRIu64 ", of other protocols %" PRIu64 "\n", t->records, t->records_bad,
-		        t->records_other);
-	if (!gs_tally_balanced(t))
-		say("internal error: the balance does not hold");
-}
-
-/* Reads all inputs into the query. 0, or an exit code that ends the run without an answer. */
-static int feed(const struct options *o, struct run *run, const struct gs_inputs *in, struct gs_query *q, uint64_t seed, struct gs_tally *t)
-{
-	struct gs_pipeline_options po = { .window_s = o->window_s,
-					  .memory_bytes = o->memory_bytes / 8 * 5,
-					  .hash_seed = seed,
-					  .include_udp = o->include_udp,
-					  .trouble = on_trouble,
-					  .progress = on_progress,
-					  .arg = run };
-	struct gs_sighting_sink sink = gs_query_sink(q);
-	struct gs_error err = { 0 };
-
-	int r = gs_pipeline_run(in, &po, &sink, t, &err);
-	progress_clear(&run->progress);
-	if (r == GS_ERR_LIMIT && !*err.text) /* --limit is reached: the rest cannot change the answer */
-		return 0;
-	if (r == GS_ERR_INTERRUPTED) {
-		say("%s; the answer covers what was read", err.text);
-		run->worst = r;
-		return 0;
-	}
-	if (r < 0 && run->worst == 0) {
-		say("%s", err.text);
-		return exit_code_of(r);
-	}
-	return 0;
-}
 
 /* ---- the same question from the store ---- */
-
-/* Sensors: their names for the answer, and the one asked for. */
-static int store_sensors(struct gs_store *st, const struct options *o, struct gs_question *q, struct gs_meta *meta, struct gs_error *err)
-{
-	int r = gs_store_sensors(st, &q->sensor_names, &q->n_sensor_names, err);
-
-	if (r == 0 && o->sensor) {
-		r = gs_store_sensor(st, o->sensor, strlen(o->sensor), &q->filter.sensors[0], err);
-		q->filter.n_sensors = 1;
-		if (r == GS_ERR_NOENT)
-			r = GS_ERR_USAGE;
-		if (r == 0) /* looking up may have moved the names */
-			r = gs_store_sensors(st, &q->sensor_names, &q->n_sensor_names, err);
-		meta->sensors = &o->sensor;
-		meta->n_sensors = 1;
-	}
-	return r;
-}
 
 /* --window is what rows were made with: from the store it can be asked for, but not changed. */
 static int store_window(struct gs_store *st, const struct options *o, const struct gs_filter *f, struct gs_error *err)
@@ -226,7 +55,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	struct gs_store *store = NULL;
 	struct gs_scan_result scan = { 0 };
 	struct gs_tally tally = { 0 };
-	struct run run = { .o = o };
+	struct reading run = { 0 };
 	struct gs_meta meta = { .question = kind == GS_EXPORT ? "export" : NULL };
 	char question[32];
 	uint64_t seed = 0, rows = 0;
@@ -249,7 +78,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	progress_start(&run.progress, o->quiet);
 
 	struct gs_render_options ro = render_options(o);
-	if ((r = gs_render_new(&ro, &render, &err)) < 0 || (r = open_enrich(o, &enrich, &err)) < 0 ||
+	if ((r = gs_render_new(&ro, &render, &err)) < 0 || (r = databases_open(o, &enrich, &err)) < 0 ||
 	    (o->n_files && (r = gs_inputs_new(o->files, o->n_files, &in, &err)) < 0))
 		goto fail;
 	if (!o->n_files && (r = store_open(o, GS_STORE_READ, &store, &err)) < 0)
@@ -268,7 +97,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 					      .memory_bytes = o->memory_bytes / 8 * 3, .hash_seed = seed, .head = &meta };
 	meta.sensors = sensors;
 	meta.n_sensors = o->sensor != NULL;
-	if (store && ((r = store_sensors(store, o, &question_asked, &meta, &err)) < 0 ||
+	if (store && ((r = store_sensors(store, o, &question_asked.sensor_names, &question_asked.n_sensor_names, &question_asked.filter, &meta, &err)) < 0 ||
 	              (r = store_window(store, o, &question_asked.filter, &err)) < 0))
 		goto fail_store;
 	if ((r = gs_query_new(&question_asked, enrich, &writer, &q, &err)) < 0)
@@ -283,7 +112,8 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 
 	if (store && (r = feed_from_store(store, o, &question_asked.filter, q, &scan, &meta, &tally, &err)) < 0)
 		goto fail_store;
-	code = store ? EXIT_DONE : feed(o, &run, in, q, seed, &tally);
+	struct gs_sighting_sink sink = gs_query_sink(q);
+	code = store ? EXIT_DONE : files_feed(o, &run, in, &sink, seed, &tally);
 	if (code != EXIT_DONE)
 		goto out;
 	meta.tally = tally;
@@ -295,7 +125,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	if ((r = gs_query_answer(q, &meta, &rows, &err)) < 0)
 		goto fail;
 	if (o->verbose)
-		print_balance(&tally);
+		balance_print(&tally);
 	code = exit_code_of(run.worst);
 	if (code == EXIT_DONE && o->fail_empty && rows == 0)
 		code = EXIT_EMPTY;

@@ -1,0 +1,37 @@
+/* databases.c - where the databases of networks and places are looked for */
+#include "app.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MAX_FOLDERS 6
+
+/* The folders that databases are looked for in: $GRESCOPE_DATA, the user's, the system's. */
+static size_t data_folders(char *buffer, size_t size, const char *folders[MAX_FOLDERS])
+{
+	const char *env = getenv("GRESCOPE_DATA"), *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	size_t n = 0;
+
+	if (env && *env)
+		folders[n++] = env;
+	if (xdg && *xdg && snprintf(buffer, size, "%s/grescope", xdg) < (int)size)
+		folders[n++] = buffer;
+	else if (home && *home && snprintf(buffer, size, "%s/.local/share/grescope", home) < (int)size)
+		folders[n++] = buffer;
+	folders[n++] = "/usr/local/share/grescope";
+	folders[n++] = "/usr/share/grescope";
+	folders[n++] = "/var/lib/grescope";
+	return n;
+}
+
+int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err)
+{
+	char buffer[4096];
+	const char *folders[MAX_FOLDERS];
+	struct gs_enrich_options eo = {
+		.asn_db = o->asn_db, .n_asn_db = o->n_asn_db, .city_db = o->city_db, .n_city_db = o->n_city_db, .folders = folders
+	};
+
+	eo.n_folders = data_folders(buffer, sizeof buffer, folders);
+	return gs_enrich_open(&eo, ret, err);
+}
