@@ -510,6 +510,36 @@ static int path_check(const char *path, enum gs_store_mode mode, bool *ret_new, 
 	return 0;
 }
 
+/* SQLite puts its files beside what a link points to: so must we, or two writers would hold different locks. */
+static int link_follow(struct gs_store *st, struct gs_error *err)
+{
+	struct stat sb;
+	if (lstat(st->path, &sb) < 0 || !S_ISLNK(sb.st_mode))
+		return 0;
+	char *to = realpath(st->path, NULL);
+	if (!to && errno == ENOENT)
+		return gs_fail(err, GS_ERR_NOENT, "store %s is a link to a file that is not there", st->path);
+	if (!to)
+		return gs_fail_errno(err, GS_ERR_STORE, errno, "store %s", st->path);
+	free(st->path);
+	st->path = to;
+	return 0;
+}
+
+/* The journal's files stay, and keep the mode the store had when they were made: it may have been opened to others since. */
+static void modes_follow(const struct gs_store *st)
+{
+	static const char *const suffixes[] = { "-wal", "-shm", "-ballast" };
+	struct stat sb, theirs;
+	for (size_t i = 0; stat(st->path, &sb) == 0 && i < sizeof suffixes / sizeof *suffixes; i++) {
+		char *p = beside(st->path, suffixes[i]);
+		if (p && lstat(p, &theirs) == 0 && S_ISREG(theirs.st_mode) && (theirs.st_mode & 0777) != (sb.st_mode & 0666) &&
+		    fchmodat(AT_FDCWD, p, sb.st_mode & 0666, AT_SYMLINK_NOFOLLOW) < 0)
+			errno = 0; /* another's: it has the mode that they chose */
+		free(p);
+	}
+}
+
 /* Made complete under another name and then renamed: nobody ever sees half a store, and a kill leaves none. */
 static int store_make(const char *path, struct gs_error *err)
 {
@@ -724,18 +754,22 @@ int gs_store_open(const char *path, const struct gs_store_options *o, struct gs_
 	st->zd = ZSTD_createDCtx();
 	int r = st->path && st->zc && st->zd ? 0 : gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	if (r == 0)
-		r = path_check(path, o->mode, &is_new, err);
+		r = link_follow(st, err);
+	if (r == 0)
+		r = path_check(st->path, o->mode, &is_new, err);
 	if (r == 0 && st->writer)
 		r = lock_take(st, o->wait_ms, err);
 	if (r == 0 && is_new) /* another maker may have been faster */
-		r = path_check(path, o->mode, &is_new, err);
+		r = path_check(st->path, o->mode, &is_new, err);
 	if (r == 0 && is_new)
-		r = store_make(path, err);
-	if (r == 0 && st->writer && access(path, W_OK) < 0)
-		r = gs_fail(err, GS_ERR_ACCESS, "store %s can be read but not written by this account", path);
+		r = store_make(st->path, err);
+	if (r == 0 && st->writer && access(st->path, W_OK) < 0)
+		r = gs_fail(err, GS_ERR_ACCESS, "store %s can be read but not written by this account", st->path);
 	if (r == 0 && o->mode == GS_STORE_CLEAR)
 		ballast_drop(st);
-	if (r == 0 && !st->writer)
+	if (r == 0 && st->writer)
+		modes_follow(st);
+	else if (r == 0)
 		lock_look(st);
 	if (r == 0) {
 		st->immutable = !st->writer && reads_as_it_lies(st);

@@ -894,6 +894,42 @@ static void lost_commits_are_missed(void **state)
 	gs_store_close(other);
 }
 
+static mode_t mode_of(const char *name)
+{
+	struct stat sb;
+	return stat(path_of(name), &sb) == 0 ? sb.st_mode & 0777 : 0;
+}
+
+static void modes_and_links(void **state)
+{
+	(void)state;
+	static const char *const files[] = { "modes.db", "modes.db-wal", "modes.db-shm", "modes.db-writer", "modes.db-ballast" };
+	struct gs_store_options o = { .mode = GS_STORE_CREATE, .ballast_bytes = 1 << 16 };
+	struct gs_store *st = NULL, *other = NULL;
+	mode_t mask = umask(022);
+	OK(gs_store_open(path_of("modes.db"), &o, &st, &err));
+	add_sensors(st);
+	add_made(st, 1, 100, 1, 0);
+	gs_store_close(st);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		assert_int_equal(mode_of(files[i]), 0600);
+	assert_int_equal(chmod(path_of("modes.db"), 0640), 0);
+	OK(gs_store_open(path_of("modes.db"), &o, &st, &err));
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		assert_int_equal(mode_of(files[i]), 0640);
+	assert_int_equal(symlink("modes.db", path_of("link.db")), 0);
+	assert_int_equal(try_open("link.db", GS_STORE_WRITE, &other), GS_ERR_LIMIT); /* the same lock */
+	other = open_store("link.db", GS_STORE_READ);
+	assert_int_equal(count(other, false), 100);
+	gs_store_close(other);
+	gs_store_close(st);
+	forget("modes.db");
+	assert_int_equal(try_open("link.db", GS_STORE_CREATE, &other), GS_ERR_NOENT);
+	assert_non_null(strstr(err.text, "link"));
+	assert_int_equal(mode_of("link.db-writer"), 0);
+	umask(mask);
+}
+
 /* ---- check finds what it is for ---- */
 
 static void check_finds(void **state)
@@ -983,6 +1019,7 @@ int main(void)
 		cmocka_unit_test(other_versions),
 		cmocka_unit_test(a_kill_in_a_migration),
 		cmocka_unit_test(lost_commits_are_missed),
+		cmocka_unit_test(modes_and_links),
 		cmocka_unit_test(check_finds),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
