@@ -380,6 +380,8 @@ int gs_store_compact(struct gs_store *st, uint64_t *ret_before, uint64_t *ret_af
 	int r = gs_store_settle(st, err);
 	if (r == 0)
 		r = rollup_merge(st, err);
+	if (r == 0) /* a merge in several turns may have ended before its last */
+		r = tx_commit(st, err);
 	if (r < 0)
 		tx_abort(st);
 	else
