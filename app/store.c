@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #define WAIT_MS 10000 /* for another writer */
-#define BALLAST_BYTES (8u << 20) /* pruning a full disk worked with it; less was not enough for a slice of rows and giving pages back */
+#define BALLAST_BYTES (8u << 20) /* room for the journal of a slice of pruned rows */
 
 /* Makes the folders above a path, for the user alone. */
 static int make_folders(const char *path, struct gs_error *err)

@@ -120,11 +120,16 @@ static int lines(struct check *c, sqlite3 *db, const char *sql, void (*each)(str
 	return part(c, r, &why, &ok);
 }
 
+/* The engine says several things in one answer, a line each, below a heading. */
 static void engine_line(struct check *c, void *arg, const char *line)
 {
 	(void)arg;
-	if (strcmp(line, "ok") != 0)
-		trouble(c, "its file is damaged: %.300s", line);
+	while (*line) {
+		size_t len = strcspn(line, "\n");
+		if (len && *line != '*' && (len != 2 || memcmp(line, "ok", 2) != 0))
+			trouble(c, "its file is damaged: %.*s", (int)(len < 300 ? len : 300), line);
+		line += len + (line[len] == '\n');
+	}
 }
 
 static int engine_progress(void *arg)

@@ -47,6 +47,12 @@ int store_damaged(struct gs_store *st, struct gs_error *err, const char *format,
 	return gs_fail(err, GS_ERR_STORE, "store %s is damaged: %s; `grescope store check` says what else is", st->path, text);
 }
 
+static int journal_unshared(const struct gs_store *st, struct gs_error *err)
+{
+	return gs_fail(err, GS_ERR_ACCESS, "store %s: its journal cannot be shared from this account or file system; copy the store and its -wal file into a "
+	               "folder of your own, or have its owner run `grescope store compact`", st->path);
+}
+
 int db_fail(struct gs_store *st, int rc, struct gs_error *err, const char *format, ...)
 {
 	char doing[200];
@@ -79,13 +85,16 @@ int db_fail(struct gs_store *st, int rc, struct gs_error *err, const char *forma
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 	case SQLITE_AUTH:
+		if (!st->writer)
+			return journal_unshared(st, err);
 		return gs_fail(err, GS_ERR_ACCESS, "store %s cannot be written here (%s), while %s", st->path, said, doing);
+	case SQLITE_PROTOCOL:
+		return journal_unshared(st, err);
 	case SQLITE_INTERRUPT:
 		return gs_fail(err, GS_ERR_INTERRUPTED, "interrupted while %s", doing);
 	case SQLITE_CANTOPEN:
 		if (!st->writer)
-			return gs_fail(err, GS_ERR_ACCESS, "store %s: its journal cannot be shared from this account or file system; copy the store and its "
-			               "-wal file into a folder of your own, or have its owner run `grescope store compact`", st->path);
+			return journal_unshared(st, err);
 		if (sys)
 			return gs_fail_errno(err, GS_ERR_STORE, sys, "store %s: cannot open one of its files", st->path);
 		return gs_fail(err, GS_ERR_ACCESS, "store %s: cannot open one of its files", st->path);
@@ -181,6 +190,9 @@ bool col_text(sqlite3_stmt *q, int i, size_t max, const char **ret, size_t *ret_
 	return *ret && *ret_len <= max && strlen(*ret) == *ret_len;
 }
 
+static bool writer_lives(const struct gs_store *st);
+static bool journal_commits(const struct gs_store *st);
+
 /* ---- what was acknowledged ---- */
 
 /*
@@ -229,7 +241,7 @@ static int note_hold(struct gs_store *st, const struct note *note, struct gs_err
 {
 	if (note->store != st->meta.store || note->change <= st->meta.change)
 		return 0;
-	if (st->immutable && file_size(st->path, "-wal"))
+	if (st->immutable && (writer_lives(st) || journal_commits(st)))
 		return gs_fail(err, GS_ERR_STORE, "store %s was written while it was read; ask again", st->path);
 	snprintf(st->damage, sizeof st->damage, "its last %" PRId64 " commits are not there", note->change - st->meta.change);
 	return gs_fail(err, GS_ERR_STORE,
@@ -277,12 +289,34 @@ void tx_abort(struct gs_store *st)
 	inputs_forget(st);
 }
 
+/*
+ * Emptying the journal into the file must never want for room: else a full disk could not even be pruned, since all of it is journal. So the file is made
+ * as large as the commit will have it, and the commit refused where there is no room for that.
+ */
+static int file_reserve(struct gs_store *st, struct gs_error *err)
+{
+	int64_t pages = 0, page = 0;
+	int r = db_int(st, "PRAGMA page_count", &pages, err);
+	if (r == 0)
+		r = db_int(st, "PRAGMA page_size", &page, err);
+	if (r < 0)
+		return r;
+	sqlite3_int64 bytes = pages * page;
+	int rc = sqlite3_file_control(st->db, "main", SQLITE_FCNTL_SIZE_HINT, &bytes);
+	if (rc == SQLITE_OK || rc == SQLITE_NOTFOUND)
+		return 0;
+	st->full = true; /* the one reason why a file cannot be made larger */
+	return db_fail(st, SQLITE_FULL, err, "committing");
+}
+
 int tx_commit(struct gs_store *st, struct gs_error *err)
 {
 	if (!st->in_tx)
 		return 0;
 	st->meta.change++;
 	int r = meta_save(st, err);
+	if (r == 0)
+		r = file_reserve(st, err);
 	sqlite3_stmt *q = r < 0 ? NULL : db_stmt(st, Q_COMMIT, err);
 	if (r == 0 && !q)
 		r = GS_ERR_STORE;
@@ -476,6 +510,36 @@ static int path_check(const char *path, enum gs_store_mode mode, bool *ret_new, 
 	return 0;
 }
 
+/* SQLite puts its files beside what a link points to: so must we, or two writers would hold different locks. */
+static int link_follow(struct gs_store *st, struct gs_error *err)
+{
+	struct stat sb;
+	if (lstat(st->path, &sb) < 0 || !S_ISLNK(sb.st_mode))
+		return 0;
+	char *to = realpath(st->path, NULL);
+	if (!to && errno == ENOENT)
+		return gs_fail(err, GS_ERR_NOENT, "store %s is a link to a file that is not there", st->path);
+	if (!to)
+		return gs_fail_errno(err, GS_ERR_STORE, errno, "store %s", st->path);
+	free(st->path);
+	st->path = to;
+	return 0;
+}
+
+/* The journal's files stay, and keep the mode the store had when they were made: it may have been opened to others since. */
+static void modes_follow(const struct gs_store *st)
+{
+	static const char *const suffixes[] = { "-wal", "-shm", "-ballast" };
+	struct stat sb, theirs;
+	for (size_t i = 0; stat(st->path, &sb) == 0 && i < sizeof suffixes / sizeof *suffixes; i++) {
+		char *p = beside(st->path, suffixes[i]);
+		if (p && lstat(p, &theirs) == 0 && S_ISREG(theirs.st_mode) && (theirs.st_mode & 0777) != (sb.st_mode & 0666) &&
+		    fchmodat(AT_FDCWD, p, sb.st_mode & 0666, AT_SYMLINK_NOFOLLOW) < 0)
+			errno = 0; /* another's: it has the mode that they chose */
+		free(p);
+	}
+}
+
 /* Made complete under another name and then renamed: nobody ever sees half a store, and a kill leaves none. */
 static int store_make(const char *path, struct gs_error *err)
 {
@@ -545,7 +609,7 @@ static char *immutable_uri(const char *path)
 static int db_configure(struct gs_store *st, struct gs_error *err)
 {
 	char sql[400];
-	int on = 1;
+	int on = 1, step = STORE_PAGE_BYTES;
 
 	sqlite3_extended_result_codes(st->db, 1);
 	sqlite3_busy_timeout(st->db, BUSY_MS);
@@ -559,6 +623,7 @@ static int db_configure(struct gs_store *st, struct gs_error *err)
 	if (r < 0 || !st->writer)
 		return r;
 	sqlite3_file_control(st->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+	sqlite3_file_control(st->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &step); /* makes the hint of file_reserve more than a hint */
 	r = db_exec(st, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=16777216", err);
 	if (r == 0 && st->quota_bytes) {
 		int64_t page = STORE_PAGE_BYTES;
@@ -604,20 +669,53 @@ static int version_check(struct gs_store *st, struct gs_error *err)
 	return version < STORE_VERSION ? schema_upgrade(st, (unsigned)version, err) : 0;
 }
 
-/* Reading where no file may be made beside the store: SQLite needs its -shm to share a WAL. Without a journal that holds something, the file alone is the
- * whole store and can be read as it lies. */
+/* Whether a journal holds a commit at all, by what its frames say of themselves (https://www.sqlite.org/fileformat2.html, section 4). */
+static bool journal_commits(const struct gs_store *st)
+{
+	uint32_t head[8], frame[6];
+	char *p = beside(st->path, "-wal");
+	int fd = p ? open(p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	bool any = fd < 0;
+
+	free(p);
+	if (fd < 0)
+		return any;
+	if (pread(fd, head, sizeof head, 0) == sizeof head) {
+		off_t step = (off_t)be32toh(head[2]) + (off_t)sizeof frame;
+		for (off_t at = sizeof head; !any && pread(fd, frame, sizeof frame, at) == sizeof frame; at += step) {
+			if (frame[2] != head[4] || frame[3] != head[5])
+				break;
+			any = frame[1] != 0;
+		}
+	}
+	close(fd);
+	return any;
+}
+
+static bool writer_lives(const struct gs_store *st)
+{
+	struct flock fl = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	return st->lock_fd >= 0 && fcntl(st->lock_fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
+}
+
+/*
+ * Reading where no file may be made beside the store: SQLite needs its -shm to share a journal. Where no journal holds anything, the file alone is the
+ * whole store and can be read as it lies. (A writer that was killed before its first commit leaves a journal that SQLite cannot read from here.)
+ */
 static bool reads_as_it_lies(struct gs_store *st)
 {
-	char *shm = beside(st->path, "-shm"), *wal = beside(st->path, "-wal"), *slash = shm ? strrchr(shm, '/') : NULL;
-	bool may_make = shm && wal && access(shm, R_OK) == 0 && access(wal, R_OK) == 0;
-	if (shm && !may_make) {
-		if (slash)
-			slash[slash == shm] = '\0';
-		may_make = access(slash ? shm : ".", W_OK) == 0;
-	}
+	char *shm = beside(st->path, "-shm"), *wal = beside(st->path, "-wal"), *folder = strdup(st->path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+	bool shares = shm && wal && access(shm, R_OK) == 0 && access(wal, R_OK) == 0;
+	if (slash)
+		slash[slash == folder] = '\0';
+	bool may_make = access(slash ? folder : ".", W_OK) == 0;
 	free(shm);
 	free(wal);
-	return !may_make && stat(st->path, &st->as_opened) == 0 && file_size(st->path, "-wal") == 0;
+	free(folder);
+	if (may_make || stat(st->path, &st->as_opened) < 0)
+		return false;
+	return file_size(st->path, "-wal") == 0 ? !shares : !writer_lives(st) && !journal_commits(st);
 }
 
 static int store_start(struct gs_store *st, struct gs_error *err)
@@ -656,18 +754,22 @@ int gs_store_open(const char *path, const struct gs_store_options *o, struct gs_
 	st->zd = ZSTD_createDCtx();
 	int r = st->path && st->zc && st->zd ? 0 : gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	if (r == 0)
-		r = path_check(path, o->mode, &is_new, err);
+		r = link_follow(st, err);
+	if (r == 0)
+		r = path_check(st->path, o->mode, &is_new, err);
 	if (r == 0 && st->writer)
 		r = lock_take(st, o->wait_ms, err);
 	if (r == 0 && is_new) /* another maker may have been faster */
-		r = path_check(path, o->mode, &is_new, err);
+		r = path_check(st->path, o->mode, &is_new, err);
 	if (r == 0 && is_new)
-		r = store_make(path, err);
-	if (r == 0 && st->writer && access(path, W_OK) < 0)
-		r = gs_fail(err, GS_ERR_ACCESS, "store %s can be read but not written by this account", path);
+		r = store_make(st->path, err);
+	if (r == 0 && st->writer && access(st->path, W_OK) < 0)
+		r = gs_fail(err, GS_ERR_ACCESS, "store %s can be read but not written by this account", st->path);
 	if (r == 0 && o->mode == GS_STORE_CLEAR)
 		ballast_drop(st);
-	if (r == 0 && !st->writer)
+	if (r == 0 && st->writer)
+		modes_follow(st);
+	else if (r == 0)
 		lock_look(st);
 	if (r == 0) {
 		st->immutable = !st->writer && reads_as_it_lies(st);

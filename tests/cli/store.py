@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -156,6 +157,27 @@ check("balance from the store", b"packets read 3300 = in sightings 3300" in p.st
 # keeping it
 p = exits("info", 0, "store", "info", "--store", both)
 check("info counts", b"packets 3300" in p.stdout and b"sensors" in p.stdout, p.stdout)
+p = exits("info as JSON", 0, "store", "info", "--format", "json", "--store", both)
+i = json.loads(p.stdout)
+check("info as JSON counts", (i["packets"], i["sensors"], i["inputs"], i["store"], i["quota_bytes"]) == (3300, 2, 2, both, 0) and i["ballast_bytes"] > 0
+      and i["first"].startswith("2017-01-28T") and i["row_bytes"] + i["rollup_bytes"] + i["free_bytes"] == i["file_bytes"], p.stdout)
+exits("info as CSV", 2, "store", "info", "--format", "csv", "--store", both, says="json")
+exits("a quota that is none", 2, "ingest", "--quota", "much", "--store", both, a, says="--quota")
+exits("a quota that holds", 0, "ingest", "--quota", "64M", "--store", both, a)
+check("info tells the quota", b"quota      67108864 octets" in run("store", "info", "--store", both).stdout)
+for more in ([], ["--quick"]):
+    p = exits(f"check {more}", 0, "store", "check", *more, "--store", both)
+    check(f"check {more} says so", p.stdout.startswith(b"sound"), p.stdout)
+exits("--quick is check's", 2, "store", "info", "--quick", "--store", both, says="check")
+bad = db("bad.db")
+shutil.copy(both, bad)
+with sqlite3.connect(bad) as c:
+    c.execute("UPDATE sighting SET packets = packets + 1 WHERE seq = 7")
+    c.execute("UPDATE sensor SET name = 'nord' WHERE id = 1")
+c.close()
+p = exits("check of a damaged store", 5, "store", "check", "--store", bad, says="not sound: ")
+check("a sentence for each trouble", b"sensor 1 does not match its checksum\n" in p.stdout, p.stdout)
+exits("export from a damaged store", 5, "export", "--store", bad, says="store check")
 exits("prune without a limit", 2, "store", "prune", "--store", both, says="--older-than")
 exits("no such action", 2, "store", "burn", "--store", both, says="prune")
 exits("info of no store", 5, "store", "info", "--store", db("missing.db"), says="missing.db")

@@ -148,7 +148,7 @@ static int sums_order(const void *a, const void *b)
 	const struct gs_sighting *x = a, *y = b;
 	struct gs_sighting k[2] = { *x, *y };
 	for (int i = 0; i < 2; i++) {
-		k[i].packets = k[i].bytes = k[i].reserved = k[i].sources = 0;
+		k[i].packets = k[i].bytes = k[i].spread = k[i].sources = 0;
 		k[i].last.ns = 0;
 	}
 	return memcmp(&k[0], &k[1], sizeof *k);
@@ -270,7 +270,7 @@ static void pieces_join(struct rows *r, unsigned needs)
 		int64_t day = gs_time_floor_s(s->first, unit ? unit : 1);
 		if (needs & GS_NEED_WEEK)
 			day -= ((day / 86400 + 3) % 7) * 86400;
-		s->reserved = (uint64_t)s->first.ns;
+		s->spread = (uint64_t)s->first.ns;
 		s->first.ns = unit ? day : 0;
 	}
 	qsort(r->list, r->n, sizeof *r->list, sums_order);
@@ -284,7 +284,7 @@ static void pieces_join(struct rows *r, unsigned needs)
 		to->bytes += s->bytes;
 		to->sources += to->flags ? s->sources : 0; /* else it is 1, however many pieces */
 		to->last = to->last.ns > s->last.ns ? to->last : s->last;
-		to->reserved = (int64_t)to->reserved < (int64_t)s->reserved ? to->reserved : s->reserved;
+		to->spread = (int64_t)to->spread < (int64_t)s->spread ? to->spread : s->spread;
 	}
 	r->n = n;
 }
