@@ -37,6 +37,7 @@ struct gs_store_options {
 	unsigned wait_ms;          /* how long to wait for another writer to finish; 0: not at all */
 	uint64_t quota_bytes;      /* writer: the file never grows past this; 0: no quota */
 	uint64_t ballast_bytes;    /* writer: a file of this size beside the store, given up when the disk is full so that pruning has room; 0: none */
+	const char *answers_path;  /* the folder where answers are kept; NULL: beside the store, its path with "-answers". "": nowhere */
 };
 
 /*
@@ -224,6 +225,34 @@ int gs_store_windows(struct gs_store *st, const struct gs_filter *f, int64_t *re
 
 /* The balance of all inputs (of the filter's sensors) whose sightings touch [since, until), as one. */
 int gs_store_tally(struct gs_store *st, const struct gs_filter *f, struct gs_tally *ret, struct gs_error *err);
+
+/* ---- answers kept ---- */
+
+/*
+ * An answer is kept under a key, the octets of everything that shapes it but the store itself: question, filter, sort, limit, editions of the databases,
+ * the program. It is given again while the store has not changed. Kept in a folder of small files, at most GS_ANSWERS_BYTES; losing it loses time only.
+ */
+#define GS_ANSWERS_BYTES (64u << 20)
+#define GS_ANSWER_KEY_MAX (64u << 10) /* a longer key is never kept */
+
+struct gs_answer_hit {
+	bool hit;
+	uint64_t rows;         /* that were written */
+	struct gs_tally tally; /* of the answer's metadata */
+	char said[600];        /* as gs_answer_record was given */
+};
+
+/* Writes the answer kept under the key to w (begin, rows, end; strings are lent during each call); a miss writes nothing. Errors are those of w alone. */
+int gs_answer_replay(struct gs_store *st, const void *key, size_t len, const struct gs_table_writer *w, struct gs_answer_hit *ret, struct gs_error *err);
+
+/* A writer that passes everything on to `to` and keeps a copy, up to 32 MiB; gs_answer_keep stores it if the table was ended and the store has not changed
+ * since gs_answer_record. Keeping fails silently: it is only a copy. `said` (may be NULL) is given back with the answer. */
+struct gs_answer;
+int gs_answer_record(struct gs_store *st, const void *key, size_t len, const char *said, const struct gs_table_writer *to, struct gs_answer **ret,
+                     struct gs_error *err);
+struct gs_table_writer gs_answer_writer(struct gs_answer *a);
+void gs_answer_keep(struct gs_answer *a); /* and frees it; NULL is fine */
+void gs_answer_drop(struct gs_answer *a); /* NULL is fine */
 
 /* ---- keeping it ---- */
 
