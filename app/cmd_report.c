@@ -33,17 +33,26 @@ static bool on_scan_progress(void *arg, uint64_t done, uint64_t total)
 	return progress_show(&((struct reading *)arg)->progress, done, total, NULL);
 }
 
+/* Memory for the query; the rest is the scan's. Where sources come as counts the scan is who remembers them. */
+static size_t query_memory(const struct options *o, bool store)
+{
+	const bool counted = o->by == GS_BY_DAY || o->by == GS_BY_WEEK || o->by == GS_BY_HOUR || o->by == GS_BY_TARGET;
+	return o->memory_bytes / 8 * (!store ? 3 : counted ? 2 : 6);
+}
+
 /* Answers the query from the store. notes: room for sentences that the answer's metadata points to. */
 static int feed_from_store(struct gs_store *st, const struct options *o, struct reading *run, const struct gs_filter *f, struct gs_query *q,
                            struct gs_scan_result *scan, struct gs_meta *meta, struct gs_tally *t, struct gs_error *err)
 {
-	struct gs_scan_options so = { .memory_bytes = o->memory_bytes / 8 * 5, .progress = on_scan_progress, .progress_arg = run };
+	struct gs_scan_options so = { .memory_bytes = o->memory_bytes - query_memory(o, true), .progress = on_scan_progress, .progress_arg = run };
 	struct gs_sighting_sink sink = gs_query_sink(q);
 
 	if (f->n_asn || f->n_country) {
 		so.want = gs_query_wants;
 		so.want_arg = q;
 	}
+	if (gs_scan_by_source(f, gs_query_needs(q)))
+		gs_query_by_source(q);
 	int r = gs_store_scan(st, f, gs_query_needs(q), &so, &sink, scan, err);
 	progress_clear(&run->progress);
 	if (r == GS_ERR_LIMIT && !*err->text) /* --limit is reached */
@@ -121,7 +130,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	const char *sensors[1] = { o->sensor ? o->sensor : "" };
 	struct gs_question question_asked = { .kind = kind, .by = o->by, .filter = o->filter, .sort = o->sort, .limit = o->limit,
 					      .redact_dst = o->redact_dst, .sensor_names = sensors, .n_sensor_names = 1,
-					      .memory_bytes = o->memory_bytes / 8 * 3, .hash_seed = seed, .filtered = store != NULL, .head = &meta };
+					      .memory_bytes = query_memory(o, store != NULL), .hash_seed = seed, .filtered = store != NULL, .head = &meta };
 	meta.sensors = sensors;
 	meta.n_sensors = o->sensor != NULL;
 	if (store && ((r = store_sensors(store, o, &question_asked.sensor_names, &question_asked.n_sensor_names, &question_asked.filter, &meta, &err)) < 0 ||

@@ -88,6 +88,7 @@ void gs_query_free(struct gs_query *q)
 		return;
 	if (q->q.kind == GS_EXPORT)
 		query_export_done(q);
+	query_stream_done(q);
 	cube_done(&q->cube);
 	query_origins_done(&q->origins);
 	gs_arena_free(q->notes);

@@ -70,6 +70,9 @@ struct gs_sighting_sink gs_query_sink(struct gs_query *q);
  * applied, or, where the question is `filtered`, the whole filter. */
 unsigned gs_query_needs(const struct gs_query *q);
 
+/* Tells, before the first sighting, that all sightings of one source come one after the other: then sources need not be remembered. */
+void gs_query_by_source(struct gs_query *q);
+
 /* Whether network and country of a source satisfy the filter; `query` is a struct gs_query. */
 bool gs_query_wants(void *query, const struct gs_addr *src);
 

@@ -259,8 +259,6 @@ static int hll_add(struct scan *s, const struct gs_addr *src)
 
 int total_count(struct scan *s, const struct gs_addr *src, uint32_t id)
 {
-	if (s->total == TOTAL_AS_THEY_COME)
-		s->res->sources += !goes_on(s, src);
 	if (s->total != TOTAL_NUMBERS)
 		return 0;
 	if (id == ID_NONE)

@@ -220,6 +220,9 @@ struct gs_scan_result {
 int gs_store_scan(struct gs_store *st, const struct gs_filter *f, unsigned needs, const struct gs_scan_options *o,
                   const struct gs_sighting_sink *sink, struct gs_scan_result *ret, struct gs_error *err);
 
+/* Whether the sums for these needs come source by source: all of one source one after the other, folded ones first. */
+bool gs_scan_by_source(const struct gs_filter *f, unsigned needs);
+
 /* The smallest and largest window that raw rows within [since, until) were made with; *ret_any: whether there are any. */
 int gs_store_windows(struct gs_store *st, const struct gs_filter *f, int64_t *ret_min_s, int64_t *ret_max_s, bool *ret_any, struct gs_error *err);
 

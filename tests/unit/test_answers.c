@@ -181,6 +181,8 @@ static struct text answer(struct way *w, const struct gs_question *question)
 			o.want = gs_query_wants;
 			o.want_arg = query;
 		}
+		if (gs_scan_by_source(&q.filter, gs_query_needs(query)))
+			gs_query_by_source(query);
 		if (gs_store_scan(w->st, &q.filter, gs_query_needs(query), &o, &sink, &w->res, &err) < 0)
 			fail_msg("%s", err.text);
 		gs_query_set_totals(query, &(struct gs_query_totals){ .sightings = w->res.sightings, .no_length_packets = w->res.no_length_packets,
