@@ -227,6 +227,32 @@ if os.geteuid() == 0:
             check("keeps its answers among its own", os.path.isdir(where) and len(os.listdir(where)) == 1, where)
     check("and nothing beside the store", not os.path.exists(folder))
 
+# report while ingest writes: never blocked, never half a commit
+def growing_frames(k):
+    return pcap([(T + k * 100000 + i // 20, frame((198, 18, (i * 7 + k) % 251, i % 253))) for i in range(60000)])
+
+
+busy = db("busy.db")
+files = [put(f"busy-{k}.pcap", growing_frames(k)) for k in range(4)]
+exits("before the writer", 0, "ingest", "--store", busy, good)
+at_first = int(rows(run("report", "--by", "total", "--format", "csv", "--store", busy))[0]["packets"])
+writer = subprocess.Popen([grescope, "ingest", "-q", "--store", busy, *files], env=ENV, stderr=subprocess.PIPE)
+seen, failures = [at_first], []
+while writer.poll() is None:
+    by = ("total", "day", "source", "class", "tunnel")[len(seen) % 5]
+    p = run("report", "--by", by, "--format", "json", "--store", busy, limit=60)
+    if p.returncode != 0:
+        failures.append(p.stderr)
+        break
+    answer = json.loads(p.stdout)
+    if sum(r["packets"] for r in answer["rows"]) != answer["meta"]["packets"]:
+        failures.append((by, answer["meta"]))
+    seen.append(answer["meta"]["packets"])
+writer.communicate()
+seen.append(int(rows(run("report", "--by", "total", "--format", "csv", "--store", busy))[0]["packets"]))
+check("the writer is not disturbed", writer.returncode == 0 and seen[-1] == at_first + 4 * 60000, seen)
+check("reports beside it are whole, and only grow", not failures and seen == sorted(seen), (failures, seen))
+
 # the raw data of the original post, and real captures
 raw = os.path.join(shared, "seed-data", "hinet-raw.csv")
 if os.path.exists(raw):
