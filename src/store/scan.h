@@ -13,6 +13,7 @@
 
 #define OUT_ROWS 256
 #define CLASSES GS_CLASS_COUNT
+#define DST_NEAR 16384
 #define FOLDED (GS_SIGHTING_FOLDED | GS_SIGHTING_DST_FOLDED) /* either: it stands for many sources */
 
 struct sum {
@@ -40,6 +41,8 @@ struct bucket {
 	struct gs_hll *hll;    /* of those that had no number; NULL: none */
 	struct sum by_class[CLASSES], folded[CLASSES];
 };
+
+struct dst_sum_record;
 
 struct scan {
 	struct gs_store *st;
@@ -80,6 +83,7 @@ struct scan {
 	uint32_t *dst_ids, *shape_ids;
 	struct gs_map sums;    /* sum_key -> sum */
 	struct gs_map shapes;  /* shape -> id */
+	struct dst_sum_record *dst_near[DST_NEAR]; /* the ones last added to: records do not move */
 	struct gs_map dst_sums; /* counting by destination: (dst, class, folded) -> sum */
 	struct dstset dst;
 	struct bucket *buckets; /* 24 for hours, else 1 */
