@@ -176,8 +176,7 @@ unsigned gs_query_needs(const struct gs_query *q)
 		return GS_NEED_ALL;
 	if (q->q.filtered)
 		return needs;
-	if (f->n_src || f->n_asn || f->n_country)
-		needs = (needs | GS_NEED_SRC) & ~(unsigned)GS_NEED_COUNTS;
+	needs = (needs | GS_NEED_SRC) & ~(unsigned)GS_NEED_COUNTS; /* a giver who counts must also tell totals: gs_query_set_totals */
 	if (f->n_dst)
 		needs |= GS_NEED_DST;
 	if (f->n_sensors)

@@ -51,7 +51,8 @@ struct gs_question {
 	unsigned n_sensor_names;
 	size_t memory_bytes;        /* cap on the groups kept; past it further keys fold into one row, exact in packets and bytes */
 	uint64_t hash_seed;
-	bool filtered;              /* the giver applies the filter, with gs_query_wants for network and country: nothing is filtered again */
+	bool filtered;              /* the giver applies the filter, with gs_query_wants for network and country, and nothing is filtered again; it tells
+	                             * gs_query_set_totals what its sums do not */
 	const struct gs_meta *head; /* question, filters and sensors for the heading of rows that are streamed before the answer's meta exists; may be NULL */
 };
 

@@ -462,8 +462,14 @@ static const uint8_t *plane_get(struct gs_cursor *c, ZSTD_DCtx *zd, uint32_t n, 
 	return z == n ? plane : NULL;
 }
 
+#if defined __GNUC__ && !defined __clang__
+#define VECTORS __attribute__((optimize("O3"))) /* gcc 12 makes none at -O2 where it does not know how many there are */
+#else
+#define VECTORS
+#endif
+
 /* n values of at most max into v; false: not so. */
-static bool column_get(struct gs_cursor *c, ZSTD_DCtx *zd, uint64_t *restrict v, uint32_t n, uint64_t max, uint8_t *restrict plane)
+static VECTORS bool column_get(struct gs_cursor *c, ZSTD_DCtx *zd, uint64_t *restrict v, uint32_t n, uint64_t max, uint8_t *restrict plane)
 {
 	unsigned width = gs_get_u8(c), unit = gs_get_u8(c);
 	uint64_t base = varint_get(c), big = 0;
