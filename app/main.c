@@ -18,6 +18,10 @@ static const struct verb verbs[] = {
 	  "  grescope export --window 0 --format jsonl capture.pcap\n"
 	  "  grescope export --format badpackets --redact-dst capture.pcap\n",
 	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_DATA | OPT_STORE, cmd_export },
+	{ "explain", "[options] FILE", "one packet, layer by layer, and what each rule said of it",
+	  "  grescope explain capture.pcap                     the first GRE packet\n"
+	  "  grescope explain --packet 42 capture.pcap\n",
+	  OPT_FORMAT | OPT_PACKET, cmd_explain },
 	{ "ingest", "[options] FILE...", "keep the sightings of files in the store; what is in it already is left out",
 	  "  grescope ingest captures/\n"
 	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n",

@@ -460,7 +460,8 @@ static void put_summary(struct gs_render *r, const struct gs_meta *m)
 	if (r->n_rows == 0)
 		gs_buf_puts(&r->out, "nothing matched\n");
 	gs_buf_putc(&r->out, '\n');
-	say_totals(r, m);
+	if (m->sightings || r->n_rows == 0) /* what is no count of sightings (explain) has no totals */
+		say_totals(r, m);
 	if (m->packets)
 		say_span(r, m);
 	say_rows(r, m);
