@@ -7,6 +7,7 @@
 #define GS_APP_H
 
 #include "enrich/enrich.h"
+#include "base/buf.h"
 #include "grescope/filter.h"
 #include "grescope/grescope.h"
 #include "observe/watch.h"
@@ -122,6 +123,18 @@ struct gs_render_options render_options(const struct options *o);
 
 /* Opens the databases of networks and places: those named, else those found. 0 or negative with a sentence. databases.c */
 int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err);
+uint64_t databases_stamp(const struct options *o); /* of the files that opening would find */
+
+/* A report's answer from the store, kept from last time: answers.c */
+struct answer_keys {
+	struct gs_buf key;
+	struct gs_answer *copy; /* of the answer that is being made; NULL: none */
+};
+/* Everything that shapes the answer to this report but the store itself. f: the filter as it was resolved. */
+void answer_key_make(struct answer_keys *k, const struct options *o, const struct gs_filter *f);
+void answer_keys_done(struct answer_keys *k);
+/* The folder for a store's answers: NULL beside it, "" nowhere; else out. */
+const char *answers_folder(const char *store, char *out, size_t size);
 
 /* The reading of files for an answer. feed.c */
 struct reading {

@@ -33,11 +33,18 @@ static bool on_scan_progress(void *arg, uint64_t done, uint64_t total)
 	return progress_show(&((struct reading *)arg)->progress, done, total, NULL);
 }
 
+/* Memory for the query; the rest is the scan's. Where sources come as counts the scan is who remembers them. */
+static size_t query_memory(const struct options *o, bool store)
+{
+	const bool counted = o->by == GS_BY_DAY || o->by == GS_BY_WEEK || o->by == GS_BY_HOUR || o->by == GS_BY_TARGET;
+	return o->memory_bytes / 8 * (!store ? 3 : counted ? 2 : 6);
+}
+
 /* Answers the query from the store. notes: room for sentences that the answer's metadata points to. */
 static int feed_from_store(struct gs_store *st, const struct options *o, struct reading *run, const struct gs_question *asked,
                            struct gs_query *q, struct gs_scan_result *scan, struct gs_meta *meta, struct gs_tally *t, struct gs_error *err)
 {
-	struct gs_scan_options so = { .memory_bytes = o->memory_bytes / 8 * 5, .progress = on_scan_progress, .progress_arg = run };
+	struct gs_scan_options so = { .memory_bytes = o->memory_bytes - query_memory(o, true), .progress = on_scan_progress, .progress_arg = run };
 	struct gs_sighting_sink sink = gs_query_sink(q);
 	const struct gs_filter *f = &asked->filter;
 
@@ -45,6 +52,8 @@ static int feed_from_store(struct gs_store *st, const struct options *o, struct 
 		so.want = gs_query_wants;
 		so.want_arg = q;
 	}
+	if (gs_scan_by_source(f, gs_query_needs(q)))
+		gs_query_by_source(q);
 	int r = gs_store_scan(st, f, gs_query_needs(q), &so, &sink, scan, err);
 	progress_clear(&run->progress);
 	if (r == GS_ERR_LIMIT && !*err->text) /* --limit is reached */
@@ -59,6 +68,22 @@ static int feed_from_store(struct gs_store *st, const struct options *o, struct 
 	return r;
 }
 
+/* What is missing stands below the table in text; beside data it is told. */
+static void missing_tell(const struct options *o, const char *missing)
+{
+	if (missing && *missing && !o->quiet && o->format != GS_FORMAT_TEXT)
+		say("%s", missing);
+}
+
+/* A kept answer was written. */
+static int answer_told(const struct options *o, const struct gs_answer_hit *hit)
+{
+	missing_tell(o, hit->said);
+	if (o->verbose)
+		balance_print(&hit->tally);
+	return o->fail_empty && hit->rows == 0 ? EXIT_EMPTY : EXIT_DONE;
+}
+
 static int ask(const struct options *o, enum gs_question_kind kind)
 {
 	struct gs_error err = { 0 };
@@ -70,6 +95,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	struct gs_scan_result scan = { 0 };
 	struct gs_tally tally = { 0 };
 	struct reading run = { 0 };
+	struct answer_keys keys = { 0 };
 	struct gs_meta meta = { .question = kind == GS_EXPORT ? "export" : NULL };
 	char question[32];
 	uint64_t seed = 0, rows = 0;
@@ -92,8 +118,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	progress_start(&run.progress, o->quiet);
 
 	struct gs_render_options ro = render_options(o);
-	if ((r = gs_render_new(&ro, &render, &err)) < 0 || (r = databases_open(o, &enrich, &err)) < 0 ||
-	    (o->n_files && (r = gs_inputs_new(o->files, o->n_files, &in, &err)) < 0))
+	if ((r = gs_render_new(&ro, &render, &err)) < 0 || (o->n_files && (r = gs_inputs_new(o->files, o->n_files, &in, &err)) < 0))
 		goto fail;
 	if (!o->n_files && (r = store_open(o, GS_STORE_READ, &store, &err)) < 0)
 		goto fail_store;
@@ -102,13 +127,11 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 		code = EXIT_DAMAGED;
 		goto out;
 	}
-	if (gs_enrich_missing(enrich) && !o->quiet && o->format != GS_FORMAT_TEXT) /* text says it below the table */
-		say("%s", gs_enrich_missing(enrich));
 	struct gs_table_writer writer = gs_render_writer(render);
 	const char *sensors[1] = { o->sensor ? o->sensor : "" };
 	struct gs_question question_asked = { .kind = kind, .by = o->by, .filter = o->filter, .sort = o->sort, .limit = o->limit,
 					      .redact_dst = o->redact_dst, .sensor_names = sensors, .n_sensor_names = 1,
-					      .memory_bytes = o->memory_bytes / 8 * 3, .hash_seed = seed, .head = &meta };
+					      .memory_bytes = query_memory(o, store != NULL), .hash_seed = seed, .head = &meta };
 	meta.sensors = sensors;
 	meta.n_sensors = o->sensor != NULL;
 	if (store && ((r = store_sensors(store, o, &question_asked.sensor_names, &question_asked.n_sensor_names, &question_asked.filter, &meta, &err)) < 0 ||
@@ -119,6 +142,26 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 		goto fail_store;
 	question_asked.pins = pins ? store : NULL;
 	question_asked.filtered = store && !(pins && (question_asked.filter.n_asn || question_asked.filter.n_country));
+	if (store && kind == GS_REPORT) {
+		struct gs_answer_hit hit;
+		answer_key_make(&keys, o, &question_asked.filter);
+		progress_end(&run.progress);
+		r = gs_answer_replay(store, keys.key.data, keys.key.len, &writer, &hit, &err);
+		if (r < 0)
+			goto fail;
+		if (hit.hit) {
+			code = answer_told(o, &hit);
+			goto out;
+		}
+		progress_start(&run.progress, o->quiet);
+	}
+	if ((r = databases_open(o, &enrich, &err)) < 0)
+		goto fail;
+	missing_tell(o, gs_enrich_missing(enrich));
+	if (keys.key.len && (r = gs_answer_record(store, keys.key.data, keys.key.len, gs_enrich_missing(enrich), &writer, &keys.copy, &err)) < 0)
+		goto fail;
+	if (keys.copy)
+		writer = gs_answer_writer(keys.copy);
 	if ((r = gs_query_new(&question_asked, enrich, &writer, &q, &err)) < 0)
 		goto fail;
 	if (kind == GS_REPORT) {
@@ -146,6 +189,8 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	progress_end(&run.progress);
 	if ((r = gs_query_answer(q, &meta, &rows, &err)) < 0)
 		goto fail;
+	gs_answer_keep(keys.copy);
+	keys.copy = NULL;
 	if (o->verbose)
 		balance_print(&tally);
 	code = exit_code_of(run.worst);
@@ -160,6 +205,7 @@ fail:
 	say("%s", err.text);
 	code = exit_code_of(r);
 out:
+	answer_keys_done(&keys);
 	gs_query_free(q);
 	gs_watch_free(run.watch);
 	gs_inputs_free(in);

@@ -6,6 +6,13 @@
 
 #define MAX_FOLDERS 6
 
+static struct gs_enrich_options options_of(const struct options *o, const char *const *folders)
+{
+	return (struct gs_enrich_options){
+		.asn_db = o->asn_db, .n_asn_db = o->n_asn_db, .city_db = o->city_db, .n_city_db = o->n_city_db, .folders = folders
+	};
+}
+
 /* The folders that databases are looked for in: $GRESCOPE_DATA, the user's, the system's. */
 static size_t data_folders(char *buffer, size_t size, const char *folders[MAX_FOLDERS])
 {
@@ -24,13 +31,21 @@ static size_t data_folders(char *buffer, size_t size, const char *folders[MAX_FO
 	return n;
 }
 
+uint64_t databases_stamp(const struct options *o)
+{
+	char buffer[4096];
+	const char *folders[MAX_FOLDERS];
+	struct gs_enrich_options eo = options_of(o, folders);
+
+	eo.n_folders = data_folders(buffer, sizeof buffer, folders);
+	return gs_enrich_stamp(&eo);
+}
+
 int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err)
 {
 	char buffer[4096];
 	const char *folders[MAX_FOLDERS];
-	struct gs_enrich_options eo = {
-		.asn_db = o->asn_db, .n_asn_db = o->n_asn_db, .city_db = o->city_db, .n_city_db = o->n_city_db, .folders = folders
-	};
+	struct gs_enrich_options eo = options_of(o, folders);
 
 	eo.n_folders = data_folders(buffer, sizeof buffer, folders);
 	return gs_enrich_open(&eo, ret, err);

@@ -47,14 +47,16 @@ static int default_path(char *out, size_t size, struct gs_error *err)
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err)
 {
 	struct gs_store_options so = { .mode = mode, .wait_ms = WAIT_MS, .quota_bytes = o->quota_bytes, .ballast_bytes = BALLAST_BYTES };
-	char path[4096];
+	char path[4096], answers[4096];
 	int r = o->store && *o->store ? 0 : default_path(path, sizeof path, err);
 	const char *at = o->store && *o->store ? o->store : path;
 
 	if (r == 0 && mode == GS_STORE_CREATE)
 		r = make_folders(at, err);
-	if (r == 0)
+	if (r == 0) {
+		so.answers_path = mode == GS_STORE_READ ? answers_folder(at, answers, sizeof answers) : "";
 		r = gs_store_open(at, &so, ret, err);
+	}
 	if (r == GS_ERR_NOENT)
 		gs_fail(err, r, "there is no store at %s: grescope ingest FILE... makes one, --store PATH names another", at);
 	return r;

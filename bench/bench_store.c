@@ -1,7 +1,8 @@
 /*
  * bench_store.c - what the store costs: rows per CPU second, octets per row, and how long every question takes
  *
- *   bench_store DIR [ROWS [SOURCES [DSTS [homely]]]]    default 10,000,000 sightings over a year, 300,000 sources, 1,024 destinations
+ *   bench_store DIR [ROWS [SOURCES [DSTS [SHAPE]]]]    default 10,000,000 sightings over a year, 300,000 sources, 1,024 destinations
+ *   SHAPE homely: sources keep to few destinations; bursty: half of the sightings are of sessions of half an hour; both: homely+bursty
  *
  * "cold": the store's pages are dropped from the page cache first (POSIX_FADV_DONTNEED) and a fresh process-wide handle is opened. "warm": asked again.
  * The sink only adds up, so that times are the store's; what a question costs beyond that is the query's and the renderer's.
@@ -99,7 +100,7 @@ int main(int argc, char **argv)
 	struct gs_store *st;
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: bench_store DIR [ROWS [SOURCES [DSTS [homely]]]]\n");
+		fprintf(stderr, "usage: bench_store DIR [ROWS [SOURCES [DSTS [SHAPE]]]]\n");
 		return 2;
 	}
 	snprintf(path, sizeof path, "%s/bench.store", argv[1]);
@@ -108,7 +109,8 @@ int main(int argc, char **argv)
 		struct made m = made_start(1, sources, dsts, rows, start, year);
 		struct gs_sighting *batch = malloc(10000 * sizeof *batch);
 		uint16_t id;
-		m.homely = argc > 5;
+		m.homely = argc > 5 && strstr(argv[5], "homely");
+		m.bursty = argc > 5 && strstr(argv[5], "bursty");
 		if (!batch || gs_store_open(path, &(struct gs_store_options){ .mode = GS_STORE_CREATE }, &st, &err) < 0 ||
 		    gs_store_sensor(st, "one", 3, &id, &err) < 0 || gs_store_sensor(st, "two", 3, &id, &err) < 0)
 			fail(&err);

@@ -29,10 +29,12 @@
 #include "enrich/find.h"
 #include "enrich/mmdb.h"
 
+#define XXH_INLINE_ALL
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #define MAX_NAMES (2u << 20)
 #define MAX_NAME_BYTES (128u << 20)
@@ -289,6 +291,56 @@ int gs_enrich_open(const struct gs_enrich_options *o, struct gs_enrich **ret, st
 	}
 	*ret = e;
 	return 0;
+}
+
+static void stamp_one(XXH3_state_t *x, const char *path)
+{
+	struct stat st = { 0 };
+	const bool there = stat(path, &st) == 0;
+	const int64_t v[] = { there, (int64_t)st.st_dev, (int64_t)st.st_ino, st.st_size, st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_ctim.tv_sec, st.st_ctim.tv_nsec };
+
+	XXH3_64bits_update(x, path, strlen(path) + 1);
+	XXH3_64bits_update(x, v, sizeof v);
+}
+
+/* With the lists beside it and above that may say its edition. */
+static void stamp_file(XXH3_state_t *x, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const int len = slash ? (int)(slash - path + 1) : 0;
+	static const char *const lists[] = { "MANIFEST.tsv", "../MANIFEST.tsv" };
+	struct gs_buf b = { 0 };
+
+	stamp_one(x, path);
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		gs_buf_clear(&b);
+		gs_buf_printf(&b, "%.*s%s", len, path, lists[i]);
+		stamp_one(x, gs_buf_text(&b));
+	}
+	gs_buf_done(&b);
+}
+
+uint64_t gs_enrich_stamp(const struct gs_enrich_options *o)
+{
+	XXH3_state_t x;
+
+	XXH3_64bits_reset(&x);
+	for (int k = 0; k < KIND_COUNT; k++) {
+		const char *const *named = k == KIND_NETWORK ? o->asn_db : o->city_db;
+		const size_t n_named = k == KIND_NETWORK ? o->n_asn_db : o->n_city_db;
+		XXH3_64bits_update(&x, &n_named, sizeof n_named);
+		for (size_t i = 0; i < n_named; i++)
+			stamp_file(&x, named[i]);
+		for (size_t i = 0; i < o->n_folders; i++) {
+			struct find_result found;
+			XXH3_64bits_update(&x, o->folders[i], strlen(o->folders[i]) + 1);
+			find_files(o->folders[i], kinds[k].patterns, kinds[k].n_patterns, &found);
+			for (unsigned f = 0; f < found.count; f++)
+				stamp_file(&x, found.path[f]);
+			find_done(&found);
+		}
+	}
+	return XXH3_64bits_digest(&x);
 }
 
 void gs_enrich_close(struct gs_enrich *e)

@@ -31,6 +31,10 @@ struct gs_enrich_options {
 int gs_enrich_open(const struct gs_enrich_options *o, struct gs_enrich **ret, struct gs_error *err);
 void gs_enrich_close(struct gs_enrich *e); /* NULL is fine */
 
+/* What opening with these options would look at, without opening it: a hash over the files' paths, inodes, sizes and times. The same stamp means the
+ * same data. */
+uint64_t gs_enrich_stamp(const struct gs_enrich_options *o);
+
 /* Never fails: what is unknown is empty. ::ffff:a.b.c.d is looked up as a.b.c.d. Not for several threads at once. Cheap for addresses of
  * the same network in succession; meant to be called once per source. */
 void gs_enrich_lookup(struct gs_enrich *e, const struct gs_addr *a, struct gs_origin *ret);

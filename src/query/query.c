@@ -100,6 +100,7 @@ void gs_query_free(struct gs_query *q)
 		return;
 	if (q->q.kind == GS_EXPORT)
 		query_export_done(q);
+	query_stream_done(q);
 	cube_done(&q->cube);
 	query_origins_done(&q->origins);
 	gs_arena_free(q->notes);
@@ -208,8 +209,7 @@ unsigned gs_query_needs(const struct gs_query *q)
 		needs = (needs | GS_NEED_SRC | GS_NEED_DAY) & ~(unsigned)(GS_NEED_COUNTS | GS_NEED_WEEK);
 	if (q->q.filtered)
 		return needs;
-	if (f->n_src || f->n_asn || f->n_country)
-		needs = (needs | GS_NEED_SRC) & ~(unsigned)GS_NEED_COUNTS;
+	needs = (needs | GS_NEED_SRC) & ~(unsigned)GS_NEED_COUNTS; /* a giver who counts must also tell totals: gs_query_set_totals */
 	if (f->n_dst)
 		needs |= GS_NEED_DST;
 	if (f->n_sensors)

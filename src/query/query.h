@@ -53,8 +53,8 @@ struct gs_question {
 	unsigned n_sensor_names;
 	size_t memory_bytes;        /* cap on the groups kept; past it further keys fold into one row, exact in packets and bytes */
 	uint64_t hash_seed;
-	bool filtered;              /* the giver applies the filter, with gs_query_wants for network and country: nothing is filtered again.
-	                             * Not with pins and such a filter: where a source was hangs on the day */
+	bool filtered;              /* the giver applies the filter, with gs_query_wants for network and country, and nothing is filtered again; it tells
+	                             * gs_query_set_totals what its sums do not. Not with pins and such a filter: where a source was hangs on the day */
 	struct gs_store *pins;      /* a store whose pinned origins go before the databases; NULL: none. Asked while sightings come and while the answer is made */
 	const struct gs_meta *head; /* question, filters and sensors for the heading of rows that are streamed before the answer's meta exists; may be NULL */
 };
@@ -73,6 +73,9 @@ struct gs_sighting_sink gs_query_sink(struct gs_query *q);
 /* How finely the question needs its sightings: enum gs_need. Whoever feeds it may add up what differs in nothing else, once since and until were
  * applied, or, where the question is `filtered`, the whole filter. */
 unsigned gs_query_needs(const struct gs_query *q);
+
+/* Tells, before the first sighting, that all sightings of one source come one after the other: then sources need not be remembered. */
+void gs_query_by_source(struct gs_query *q);
 
 /* Whether network and country of a source satisfy the filter; `query` is a struct gs_query. */
 bool gs_query_wants(void *query, const struct gs_addr *src);

@@ -8,76 +8,12 @@
  * Sources: a group counts an entry only for the lowest class its source occurs with, so each source counts once. Groups with folds count by
  * HyperLogLog over both, what was folded and what was not, because a source can be both (with different classes).
  */
+#include "query/report.h"
+
 #include "query/bots.h"
-#include "query/sizes.h"
-#include "query/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { GROUP_KNOWN = 0, GROUP_REDACTED = 1 };
-
-/* What a group is by; every question fills what it groups by and leaves the rest zero. All zero: unknown. */
-struct group_key {
-	union {
-		uint32_t id[4];
-		uint8_t addr[16];
-	};
-	uint8_t family, how, class_;
-	uint8_t known; /* extra is one */
-	uint32_t extra;
-};
-
-struct group {
-	struct group_key key;
-	struct query_sums sums;
-	struct gs_origin origin;
-	uint32_t number;                /* of the record */
-	uint32_t sources;               /* exact, without folds */
-	uint32_t fold;                  /* place in report.folds + 1 */
-	uint32_t class_vote, place_vote; /* the winner's place in report.votes + 1 */
-	uint8_t class_;
-	uint8_t votes;                  /* VOTE_... that were opened */
-};
-
-struct group_fold {
-	uint64_t sources;
-	bool estimated; /* hll is in use */
-	struct gs_hll hll;
-};
-
-enum { VOTE_CLASS = 1, VOTE_PLACE = 2 };
-
-/* Key up to and with zero, no padding. */
-struct vote {
-	uint32_t group, asn;
-	char country[2];
-	uint8_t class_, kind;
-	uint32_t as_name;
-	uint64_t packets, bytes;
-};
-
-#define VOTE_KEY_LEN offsetof(struct vote, as_name)
-
-_Static_assert(sizeof(struct group_key) == 24 && VOTE_KEY_LEN == 12, "keys have no padding");
-
-struct report {
-	struct gs_query *q;
-	struct gs_map groups, votes;
-	struct gs_map seen;        /* with pins: (group, source) that were counted */
-	struct group_fold *folds;
-	uint32_t n_folds, folds_cap;
-	uint32_t *order;           /* group numbers, sorted */
-	bool saturated, over;      /* over: more than `seen` holds */
-};
-
-struct seen {
-	uint32_t group;
-	struct gs_addr src;
-	uint8_t zero[3];
-};
-
-_Static_assert(sizeof(struct seen) == 24, "the key has no padding");
 
 /* -- taking sightings ---------------------------------------------------------------------------------------------------------------- */
 
@@ -171,7 +107,7 @@ static uint32_t extra_of(struct gs_query *q, const struct gs_sighting *s)
 	}
 }
 
-static bool shows_source(enum gs_by by)
+bool report_shows_source(enum gs_by by)
 {
 	switch (by) {
 	case GS_BY_CITY:
@@ -191,13 +127,15 @@ int query_report_take(struct gs_query *q, const struct gs_sighting *const *list,
 	static const struct gs_addr nobody = { .family = 0 };
 	struct cube_item items[CUBE_BATCH];
 
+	if (q->stream)
+		return report_stream_take(q, list, n, err);
 	for (size_t i = 0; i < n; i++) {
 		const struct gs_sighting *s = list[i];
 		query_count(q, s);
 		items[i] = (struct cube_item){
 			.src = s->flags & GS_SIGHTING_FOLDED ? nobody : s->src,
 			.class_ = s->class_ < GS_CLASS_COUNT ? s->class_ : GS_CLASS_UNKNOWN,
-			.redacted = shows_source(q->q.by) && query_source_redacted(q, s),
+			.redacted = report_shows_source(q->q.by) && query_source_redacted(q, s),
 			.counted = (s->flags & GS_SIGHTING_COUNTED) != 0,
 			.extra = extra_of(q, s),
 			.sources = s->sources,
@@ -232,7 +170,7 @@ static void key_source(struct group_key *key, const struct gs_addr *src, bool re
 	}
 }
 
-static void key_of(const struct gs_query *q, const struct gs_addr *src, bool redacted, uint8_t class_, uint32_t extra,
+void report_key_of(const struct gs_query *q, const struct gs_addr *src, bool redacted, uint8_t class_, uint32_t extra,
                    const struct gs_origin *o, struct group_key *key)
 {
 	memset(key, 0, sizeof *key);
@@ -335,7 +273,7 @@ static bool place_agrees(struct report *r, const struct group *g, const struct g
 	return g->origin.asn == o->asn && memcmp(g->origin.country, o->country, 2) == 0;
 }
 
-static struct group *group_add(struct report *r, const struct group_key *key, uint8_t class_, const struct gs_origin *o,
+struct group *report_group_add(struct report *r, const struct group_key *key, uint8_t class_, const struct gs_origin *o,
                                const struct query_sums *add)
 {
 	bool is_new;
@@ -390,8 +328,8 @@ static int group_folds(struct report *r)
 		/* what has lost its name still is where it was, if that is what is asked for */
 		const bool placed = r->q->pinned && r->q->q.by != GS_BY_SOURCE && r->q->q.by != GS_BY_PREFIX24;
 		const struct gs_origin *o = placed ? query_origins_at(&r->q->origins, f->extra) : &nowhere;
-		key_of(r->q, &nobody, false, f->class_, f->extra, o, &key);
-		struct group *g = group_add(r, &key, f->class_, o, &f->sums);
+		report_key_of(r->q, &nobody, false, f->class_, f->extra, o, &key);
+		struct group *g = report_group_add(r, &key, f->class_, o, &f->sums);
 		if (!g || group_fold_open(r, g) < 0)
 			return GS_ERR_NOMEM;
 		struct group_fold *gf = &r->folds[g->fold - 1];
@@ -414,8 +352,8 @@ static int group_counts(struct report *r)
 	for (size_t i = 0; i < cube_count_count(c); i++) {
 		const struct cube_count *k = cube_count_at(c, i);
 		struct group_key key;
-		key_of(r->q, &nobody, false, k->class_, k->extra, &nowhere, &key);
-		struct group *g = group_add(r, &key, k->class_, &nowhere, &k->sums);
+		report_key_of(r->q, &nobody, false, k->class_, k->extra, &nowhere, &key);
+		struct group *g = report_group_add(r, &key, k->class_, &nowhere, &k->sums);
 		if (!g || (k->folded && group_fold_open(r, g) < 0))
 			return GS_ERR_NOMEM;
 		if (k->folded)
@@ -436,7 +374,7 @@ static bool counted_unknown(struct report *r, const struct cube_entry *e, const 
 	if (r->q->pinned || !e->redacted || (by != GS_BY_CITY && by != GS_BY_NETWORK && by != GS_BY_COUNTRY))
 		return false;
 	query_origins_get(&r->q->origins, &e->src, 0, &o);
-	key_of(r->q, &e->src, false, e->class_, e->extra, &o, &shown);
+	report_key_of(r->q, &e->src, false, e->class_, e->extra, &o, &shown);
 	return memcmp(key, &shown, sizeof shown) == 0 && cube_is_shown_too(&r->q->cube, e);
 }
 
@@ -471,8 +409,8 @@ static int group_entries(struct report *r)
 			query_origins_get(&q->origins, &e.src, 0, &o);
 		if (q->q.by == GS_BY_NETWORK && o.asn == 0)
 			o = (struct gs_origin){ 0 }; /* the unknown network is nowhere */
-		key_of(q, &e.src, e.redacted, e.class_, e.extra, &o, &key);
-		struct group *g = group_add(r, &key, e.class_, &o, e.sums);
+		report_key_of(q, &e.src, e.redacted, e.class_, e.extra, &o, &key);
+		struct group *g = report_group_add(r, &key, e.class_, &o, e.sums);
 		if (!g)
 			return GS_ERR_NOMEM;
 		if (g->fold && r->folds[g->fold - 1].estimated)
@@ -521,11 +459,12 @@ static uint64_t group_sources(const struct report *r, const struct group *g)
 	if (!g->fold)
 		return g->sources;
 	const struct group_fold *f = &r->folds[g->fold - 1];
-	uint64_t n = g->sources;
+	uint64_t n = g->sources - g->streamed;
 	if (f->estimated) {
 		const uint64_t estimate = gs_hll_count(&f->hll);
 		n = estimate > n ? estimate : n;
 	}
+	n += g->streamed;
 	return n > UINT64_MAX - f->sources ? UINT64_MAX : n + f->sources;
 }
 
@@ -821,7 +760,7 @@ static int count_all_sources(struct report *r, struct gs_meta *meta)
 		if (cube_count_at(c, i)->folded)
 			folded = query_add(folded, cube_count_at(c, i)->sources, &r->saturated);
 	const uint64_t n = query_distinct_count(&d);
-	meta->sources = query_add(n > exact ? n : exact, folded, &r->saturated);
+	meta->sources = query_add((n > exact ? n : exact) + r->streamed, folded, &r->saturated);
 	meta->sources_estimated = d.over || c->folded_here || c->folded_before;
 	if (q->has_totals && came_counted(c)) { /* what is in several of the counts counts once only where they were made */
 		meta->sources = q->totals.sources;
@@ -877,23 +816,45 @@ static int answer(struct report *r, struct gs_meta *meta, uint64_t *ret_rows, st
 	return ret;
 }
 
+/* Groups and votes are at most one and two per entry of the cube, which has a cap: these always fit beside what streamed. */
+static int maps_make(struct report *r)
+{
+	struct gs_query *q = r->q;
+	const size_t n = cube_count(&q->cube) + cube_count_count(&q->cube) + cube_fold_count(&q->cube);
+	const size_t groups = query_map_cap_for(n, sizeof(struct group)), votes = query_map_cap_for(2 * n, sizeof(struct vote));
+
+	if (q->stream) {
+		r->groups.cap_bytes = r->groups_cap + groups;
+		r->votes.cap_bytes = r->votes_cap + votes;
+		return 0;
+	}
+	if (gs_map_init(&r->groups, sizeof(struct group_key), sizeof(struct group), groups, q->q.hash_seed) < 0)
+		return GS_ERR_NOMEM;
+	if (gs_map_init(&r->votes, VOTE_KEY_LEN, sizeof(struct vote), votes, q->q.hash_seed) < 0)
+		return GS_ERR_NOMEM;
+	return q->pinned ? gs_map_init(&r->seen, sizeof(struct seen), sizeof(struct seen), query_map_cap(q->q.memory_bytes / 4), q->q.hash_seed) : 0;
+}
+
 int query_report_answer(struct gs_query *q, struct gs_meta *meta, uint64_t *ret_rows, struct gs_error *err)
 {
-	struct report r = { .q = q };
-	int ret;
+	struct report own = { .q = q }, *r = q->stream ? q->stream : &own;
+	int ret = q->stream ? report_stream_end(r, err) : 0;
 
-	/* groups and votes are at most one and two per entry of the cube, which has a cap: these always fit */
-	const size_t n = cube_count(&q->cube) + cube_count_count(&q->cube) + cube_fold_count(&q->cube);
-	if (gs_map_init(&r.groups, sizeof(struct group_key), sizeof(struct group), query_map_cap_for(n, sizeof(struct group)), q->q.hash_seed) < 0 ||
-	    gs_map_init(&r.votes, VOTE_KEY_LEN, sizeof(struct vote), query_map_cap_for(2 * n, sizeof(struct vote)), q->q.hash_seed) < 0 ||
-	    (q->pinned && gs_map_init(&r.seen, sizeof(struct seen), sizeof(struct seen), query_map_cap(q->q.memory_bytes / 4), q->q.hash_seed) < 0))
+	if (ret == 0 && maps_make(r) < 0)
 		ret = gs_fail(err, GS_ERR_NOMEM, "out of memory");
-	else
-		ret = answer(&r, meta, ret_rows, err);
-	gs_map_done(&r.groups);
-	gs_map_done(&r.votes);
-	gs_map_done(&r.seen);
-	free(r.folds);
-	free(r.order);
+	if (ret == 0)
+		ret = answer(r, meta, ret_rows, err);
+	query_report_done(r);
 	return ret;
+}
+
+void query_report_done(struct report *r)
+{
+	gs_map_done(&r->groups);
+	gs_map_done(&r->votes);
+	gs_map_done(&r->seen);
+	free(r->folds);
+	free(r->order);
+	r->folds = NULL;
+	r->order = NULL;
 }

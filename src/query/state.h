@@ -15,6 +15,7 @@
 #define QUERY_SCRATCH_MAX 768 /* text that the cells of one row may need: the longest is evidence */
 
 struct export; /* export.c */
+struct report; /* report.h */
 
 struct gs_query {
 	struct gs_question q;
@@ -38,6 +39,7 @@ struct gs_query {
 	bool has_totals;
 
 	struct cube cube;       /* GS_REPORT */
+	struct report *stream;  /* GS_REPORT, source by source; else NULL */
 	struct export *export;  /* GS_EXPORT */
 };
 
@@ -47,6 +49,8 @@ struct query_scratch {
 };
 
 int query_report_take(struct gs_query *q, const struct gs_sighting *const *s, size_t n, struct gs_error *err);
+void query_report_done(struct report *r);
+void query_stream_done(struct gs_query *q);
 int query_report_answer(struct gs_query *q, struct gs_meta *meta, uint64_t *ret_rows, struct gs_error *err);
 
 int query_export_init(struct gs_query *q, struct gs_error *err);

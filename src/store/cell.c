@@ -15,6 +15,7 @@
  * side, and are put together again a vector at a time.
  */
 #include "store/private.h"
+#include "store/varint.h"
 
 #include <stdlib.h>
 
@@ -391,11 +392,8 @@ static const uint64_t units[] = { 1, 1000, 1000000, 1000000000 };
 
 static void out_varint(struct gs_buf *o, uint64_t v)
 {
-	while (v >= 0x80) {
-		gs_buf_putc(o, (char)(v | 0x80));
-		v >>= 7;
-	}
-	gs_buf_putc(o, (char)v);
+	uint8_t octets[VARINT_MAX];
+	gs_buf_put(o, octets, (size_t)(varint_put(octets, v) - octets));
 }
 
 static void plane_put(struct gs_buf *o, ZSTD_CCtx *zc, const uint8_t *plane, size_t n)
@@ -452,24 +450,11 @@ static void column_put(struct gs_buf *o, ZSTD_CCtx *zc, uint64_t *v, size_t n, u
 	}
 }
 
-static uint64_t in_varint(struct gs_cursor *c)
-{
-	uint64_t v = 0;
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		uint8_t b = gs_get_u8(c);
-		v |= (uint64_t)(b & 0x7f) << shift;
-		if (!(b & 0x80))
-			return v;
-	}
-	c->short_ = true;
-	return 0;
-}
-
 static const uint8_t *plane_get(struct gs_cursor *c, ZSTD_DCtx *zd, uint32_t n, uint8_t *plane)
 {
 	if (gs_get_u8(c) == 0)
 		return gs_get_bytes(c, n);
-	uint64_t len = in_varint(c);
+	uint64_t len = varint_get(c);
 	const uint8_t *p = len > UINT32_MAX ? NULL : gs_get_bytes(c, (uint32_t)len);
 	if (!p || c->short_)
 		return NULL;
@@ -477,11 +462,17 @@ static const uint8_t *plane_get(struct gs_cursor *c, ZSTD_DCtx *zd, uint32_t n, 
 	return z == n ? plane : NULL;
 }
 
+#if defined __GNUC__ && !defined __clang__
+#define VECTORS __attribute__((optimize("O3"))) /* gcc 12 makes none at -O2 where it does not know how many there are */
+#else
+#define VECTORS
+#endif
+
 /* n values of at most max into v; false: not so. */
-static bool column_get(struct gs_cursor *c, ZSTD_DCtx *zd, uint64_t *restrict v, uint32_t n, uint64_t max, uint8_t *restrict plane)
+static VECTORS bool column_get(struct gs_cursor *c, ZSTD_DCtx *zd, uint64_t *restrict v, uint32_t n, uint64_t max, uint8_t *restrict plane)
 {
 	unsigned width = gs_get_u8(c), unit = gs_get_u8(c);
-	uint64_t base = in_varint(c), big = 0;
+	uint64_t base = varint_get(c), big = 0;
 	if (c->short_ || width > 8 || unit > 3)
 		return false;
 	if (width == 0)
@@ -639,7 +630,7 @@ static bool who_head(struct block *b, struct gs_cursor *c)
 	if (gs_get_u8(c) != BLOCK_FORMAT)
 		return false;
 	for (unsigned i = 0; i < 6; i++) {
-		v[i] = in_varint(c);
+		v[i] = varint_get(c);
 		if (v[i] > BLOCK_CELLS)
 			return false;
 	}
@@ -692,7 +683,7 @@ static bool whom_decode(struct block *b, struct gs_cursor *c, ZSTD_DCtx *zd, str
 	}
 	for (uint32_t i = 0; i < b->n_shape; i++) {
 		const uint8_t *p = gs_get_bytes(c, 4);
-		uint64_t key = in_varint(c);
+		uint64_t key = varint_get(c);
 		if (!p || key > UINT32_MAX || p[0] > 7 || p[1] > 7)
 			return false;
 		b->shapes[i] = (struct shape){ .has = p[0], .version = p[1], .proto = (uint16_t)(p[2] << 8 | p[3]), .key = (uint32_t)key };

@@ -311,10 +311,14 @@ int dstset_add(struct dstset *d, uint32_t dst, uint32_t src, uint64_t src_hash, 
 			}
 		}
 	}
-	if (t->hll)
-		gs_hll_add(t->hll, src_hash);
-	else
+	if (!t->hll) {
 		t->list[t->n++] = src;
+	} else if (src == ID_NONE) {
+		gs_hll_add(t->hll, src_hash);
+	} else {
+		struct gs_addr a = srcset_addr(s, src);
+		gs_hll_add(t->hll, srcset_hash(s, &a));
+	}
 	return 0;
 }
 

@@ -312,6 +312,7 @@ struct gs_store {
 	bool in_read;            /* a read transaction is */
 	bool full;
 	uint64_t quota_bytes, ballast_bytes;
+	char *answers_path;
 	sqlite3_stmt *stmt[STMT_COUNT];
 
 	struct meta meta;        /* with what the open transaction did */

@@ -20,6 +20,7 @@
  * A flood's row has a mask of one octet and 16 of fields.
  */
 #include "store/private.h"
+#include "store/varint.h"
 
 enum sample_bit {
 	S_LEN_EACH, S_LEN, S_TTL, S_INNER4, S_INNER_TTL, S_PORTS, S_KEY, S_TTLS, S_INNER6, S_INNER_MIXED, S_SEQ, S_TUNNEL, S_INNER_ICMP, S_ICMP, S_NS,
@@ -108,11 +109,7 @@ static void put_u64(struct pen *w, uint64_t v)
 
 static void put_varint(struct pen *w, uint64_t v)
 {
-	while (v >= 0x80) {
-		put_u8(w, (uint8_t)(v | 0x80));
-		v >>= 7;
-	}
-	put_u8(w, (uint8_t)v);
+	w->p = varint_put(w->p, v);
 }
 
 static unsigned addr_len(const struct gs_addr *a)
@@ -250,19 +247,6 @@ void row_of(const struct gs_sighting *s, bool with_kind, struct row *ret)
 	ret->sample_len = (uint8_t)sample_write(s, with_kind, ns, ret->sample);
 }
 
-static uint64_t get_varint(struct gs_cursor *c)
-{
-	uint64_t v = 0;
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		uint8_t b = gs_get_u8(c);
-		v |= (uint64_t)(b & 0x7f) << shift;
-		if (!(b & 0x80))
-			return v;
-	}
-	c->short_ = true;
-	return 0;
-}
-
 static uint16_t get_le16(struct gs_cursor *c)
 {
 	return __builtin_bswap16(gs_get_be16(c));
@@ -341,7 +325,7 @@ static void sample_read_rare(struct gs_cursor *c, uint32_t m, struct gs_sighting
 	if (m & BIT(S_SEQ))
 		s->gre_seq = get_le32(c);
 	if (m & BIT(S_TUNNEL))
-		s->tunnel_id = (uint32_t)get_varint(c);
+		s->tunnel_id = (uint32_t)varint_get(c);
 	if (m & BIT(S_INNER_ICMP)) {
 		s->inner_icmp_type = gs_get_u8(c);
 		s->inner_icmp_code = gs_get_u8(c);
@@ -353,19 +337,19 @@ static void sample_read_rare(struct gs_cursor *c, uint32_t m, struct gs_sighting
 	if (m & BIT(S_NS))
 		s->last.ns = (int64_t)((uint64_t)s->last.ns + get_le16(c));
 	if (m & BIT(S_BITS))
-		s->evidence_bits = (uint16_t)get_varint(c);
+		s->evidence_bits = (uint16_t)varint_get(c);
 	if (m & BIT(S_BOT)) {
 		s->bot_hi = get_le64(c);
 		s->bot_lo = get_le64(c);
 	}
 	if (m & BIT(S_SOURCES))
-		s->sources = (uint32_t)get_varint(c);
+		s->sources = (uint32_t)varint_get(c);
 }
 
 const char *row_sighting(const struct row *row, const struct kind *kind, struct gs_sighting *s)
 {
 	struct gs_cursor c = gs_cursor_of(row->sample, row->sample_len, row->sample_len);
-	uint32_t m = (uint32_t)get_varint(&c);
+	uint32_t m = (uint32_t)varint_get(&c);
 	struct kind own = { 0 };
 
 	*s = (struct gs_sighting){
@@ -386,7 +370,7 @@ const char *row_sighting(const struct row *row, const struct kind *kind, struct 
 		s->ip_len = (uint32_t)(row->bytes / row->packets);
 	}
 	if (m & BIT(S_LEN))
-		s->ip_len = (uint32_t)get_varint(&c);
+		s->ip_len = (uint32_t)varint_get(&c);
 	if (m & BIT(S_TTL))
 		s->ttl = s->ttl_min = s->ttl_max = gs_get_u8(&c);
 	if (m & BIT(S_INNER4)) {

@@ -107,13 +107,20 @@ int plan_hours(struct scan *s, struct gs_sighting *rows)
 	return r;
 }
 
+#define NEEDS_OF_ALL (GS_NEED_SRC | GS_NEED_CLASS | GS_NEED_SENSOR | GS_NEED_COUNTS) /* that PART_ALL satisfies */
+
+bool gs_scan_by_source(const struct gs_filter *f, unsigned needs)
+{
+	return f->since.ns == INT64_MIN && f->until.ns == INT64_MAX && !f->n_dst && needs & GS_NEED_SRC && !(needs & ~(unsigned)NEEDS_OF_ALL);
+}
+
 void plan(struct scan *s)
 {
 	const struct gs_store *st = s->st;
 	size_t first = blocks_from(st, PART_ALL + 1);
 	const unsigned buckets = GS_NEED_WEEK | GS_NEED_DAY | GS_NEED_HOUR;
 
-	s->bounded = first < st->n_blocks && (s->hour_from > (int64_t)st->blocks[first].part * 24 ||
+	s->bounded = !s->o->raw_only && first < st->n_blocks && (s->hour_from > (int64_t)st->blocks[first].part * 24 ||
 	                                      s->hour_to < ((int64_t)st->blocks[st->n_blocks - 1].part + 1) * 24);
 	if (s->needs & GS_NEED_COUNTS) {
 		unsigned by = s->needs & (buckets | GS_NEED_DST);
@@ -121,7 +128,7 @@ void plan(struct scan *s)
 		              (!(by & GS_NEED_WEEK) || by == GS_NEED_WEEK);
 		s->needs |= s->counting ? 0 : GS_NEED_SRC; /* counts that cannot be made here are left to the question */
 	}
-	s->from_all = !s->counting && !s->bounded && !s->f->n_dst && !(s->needs & ~(unsigned)(GS_NEED_SRC | GS_NEED_CLASS | GS_NEED_SENSOR | GS_NEED_COUNTS));
+	s->from_all = !s->counting && !s->bounded && !s->f->n_dst && !(s->needs & ~(unsigned)NEEDS_OF_ALL);
 	s->give = s->from_all && s->needs & GS_NEED_SRC;
 	s->groups = 1u << BLOCK_WHO | 1u << BLOCK_MUCH;
 	if (s->needs & (GS_NEED_DST | GS_NEED_SHAPE) || s->f->n_dst)

@@ -3,7 +3,8 @@
  *
  *   scan.c        a question: the plan, the memory               scan_days.c   which blocks and rows, one day after the other
  *   scan_block.c  the cells of one block, source by source       scan_sums.c   what is added up, and giving it
- *   scan_rows.c   single sightings                               count.c       how many different sources
+ *   scan_all.c    the part that knows no hours                   scan_rows.c   single sightings
+ *   count.c       how many different sources
  */
 #ifndef GS_STORE_SCAN_H
 #define GS_STORE_SCAN_H
@@ -12,6 +13,7 @@
 
 #define OUT_ROWS 256
 #define CLASSES GS_CLASS_COUNT
+#define DST_NEAR 16384
 #define FOLDED (GS_SIGHTING_FOLDED | GS_SIGHTING_DST_FOLDED) /* either: it stands for many sources */
 
 struct sum {
@@ -40,6 +42,8 @@ struct bucket {
 	struct sum by_class[CLASSES], folded[CLASSES];
 };
 
+struct dst_sum_record;
+
 struct scan {
 	struct gs_store *st;
 	const struct gs_filter *f;
@@ -59,7 +63,7 @@ struct scan {
 	bool from_all;         /* PART_ALL answers it */
 	bool give;             /* and its sums go straight out */
 	bool counting;         /* GS_NEED_COUNTS */
-	enum { TOTAL_NUMBERS, TOTAL_AS_THEY_COME, TOTAL_DONE } total; /* how all sources are counted */
+	enum { TOTAL_NUMBERS, TOTAL_DONE } total; /* how all sources are counted */
 	unsigned groups;       /* of blocks, that are read */
 	bool sensor_on[GS_SENSORS_MAX + 1];
 
@@ -79,13 +83,14 @@ struct scan {
 	uint32_t *dst_ids, *shape_ids;
 	struct gs_map sums;    /* sum_key -> sum */
 	struct gs_map shapes;  /* shape -> id */
+	struct dst_sum_record *dst_near[DST_NEAR]; /* the ones last added to: records do not move */
 	struct gs_map dst_sums; /* counting by destination: (dst, class, folded) -> sum */
 	struct dstset dst;
 	struct bucket *buckets; /* 24 for hours, else 1 */
 	int32_t week;          /* of buckets[0] */
 	int32_t day;           /* of the buckets */
 	bool day_single;       /* one run: every source once */
-	struct gs_addr day_last; /* the last source of the block before, for one that goes on in the next */
+	struct gs_addr day_last; /* the last source, for one that goes on in the next block or run */
 	uint32_t day_last_hours;
 	bool have_last;
 
@@ -211,10 +216,15 @@ static inline bool cell_on(const struct scan *s, const struct view *v, uint32_t 
 	       (!s->f->n_sensors || s->sensor_on[b->sensor[i]]) && (!s->f->n_dst || s->dst_on[b->dst[i]]);
 }
 
-typedef int (*take_fn)(struct scan *s, const struct view *v);
 int block_take(struct scan *s, const struct view *v);
-/* All sources of PART_ALL and of the rows beside it, before the days are gone through. */
-int block_total(struct scan *s, const struct view *v);
+/* The cells [begin, end) of one source: through the table of sums, or straight out. */
+int source_sum(struct scan *s, const struct view *v, uint32_t id, uint32_t begin, uint32_t end, struct seen *seen);
+int source_give(struct scan *s, const struct view *v, const struct gs_addr *src, uint32_t begin, uint32_t end, struct seen *seen);
+
+/* scan_all.c */
+int all_take(struct scan *s);
+/* How many sources there are, from PART_ALL: a fraction of what the days hold. */
+int total_take(struct scan *s);
 
 /* scan_days.c */
 int scan_sums(struct scan *s);

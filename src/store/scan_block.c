@@ -3,6 +3,8 @@
  */
 #include "store/scan.h"
 
+#define MARKS_AHEAD 16 /* sources whose mark is fetched before it is looked at: they lie anywhere */
+
 bool source_on(struct scan *s, const struct gs_addr *src, uint32_t id)
 {
 	if (!prefix_on(s->f->src, s->f->n_src, src))
@@ -43,7 +45,7 @@ static void seen_add(struct scan *s, struct seen *seen, const struct block *b, u
 	}
 }
 
-static int source_sum(struct scan *s, const struct view *v, uint32_t id, uint32_t begin, uint32_t end, struct seen *seen)
+int source_sum(struct scan *s, const struct view *v, uint32_t id, uint32_t begin, uint32_t end, struct seen *seen)
 {
 	const struct block *b = v->b;
 	struct sum_key key = { 0 }, last = { 0 };
@@ -81,7 +83,7 @@ static int give_done(struct scan *s, struct gs_sighting *g, const struct sum *su
 }
 
 /* The same without a table: sums of neighbouring cells go straight out. */
-static int source_give(struct scan *s, const struct view *v, const struct gs_addr *src, uint32_t begin, uint32_t end, struct seen *seen)
+int source_give(struct scan *s, const struct view *v, const struct gs_addr *src, uint32_t begin, uint32_t end, struct seen *seen)
 {
 	const struct block *b = v->b;
 	struct gs_sighting *g = NULL;
@@ -119,7 +121,7 @@ static int source_count(struct scan *s, const struct view *v, const struct gs_ad
 {
 	const struct block *b = v->b;
 	const bool by_hour = s->needs & GS_NEED_HOUR, by_dst = s->needs & GS_NEED_DST;
-	uint64_t hash = by_dst ? srcset_hash(&s->src, src) : 0;
+	uint64_t hash = by_dst && id == ID_NONE ? srcset_hash(&s->src, src) : 0;
 	uint32_t dst_before = ID_NONE;
 	int r = 0;
 
@@ -205,12 +207,12 @@ static bool needs_numbers(const struct scan *s)
 		return true;
 	if (s->counting)
 		return s->needs & (GS_NEED_WEEK | GS_NEED_DST) || !s->day_single;
-	return !s->give && s->needs & GS_NEED_SRC;
+	return s->needs & GS_NEED_SRC;
 }
 
 static int block_number(struct scan *s, const struct block *b)
 {
-	bool by_number = !s->counting && !s->give && s->needs & GS_NEED_SRC;
+	bool by_number = !s->counting && s->needs & GS_NEED_SRC;
 	for (int again = 0;; again++) {
 		bool all = true;
 		srcset_block(&s->src, b, s->ids);
@@ -238,13 +240,13 @@ int block_take(struct scan *s, const struct view *v)
 	for (uint32_t i = 0, at = 0; r == 0 && i < block_sources(b); i++) {
 		uint32_t begin = at, end = at + b->cells_of[i], id = numbers ? s->ids[i] : ID_NONE;
 		struct gs_addr src = block_source(b, i);
+		if (numbers && i + MARKS_AHEAD < block_sources(b) && s->ids[i + MARKS_AHEAD] != ID_NONE)
+			__builtin_prefetch(&s->src.marks[s->ids[i + MARKS_AHEAD]], 1);
 		struct seen seen = { 0 };
 		at = end;
 		if (!source_on(s, &src, id))
 			continue;
-		if (s->give)
-			r = source_give(s, v, &src, begin, end, &seen);
-		else if (s->counting)
+		if (s->counting)
 			r = source_count(s, v, &src, id, begin, end, &seen);
 		else
 			r = source_sum(s, v, id, begin, end, &seen);
@@ -257,30 +259,6 @@ int block_take(struct scan *s, const struct view *v)
 			s->day_last = src;
 			s->have_last = true;
 		}
-	}
-	return r;
-}
-
-int block_total(struct scan *s, const struct view *v)
-{
-	const struct block *b = v->b;
-	bool numbers = s->o->want || s->total == TOTAL_NUMBERS;
-	int r = 0;
-
-	if (numbers)
-		srcset_block(&s->src, b, s->ids);
-	for (uint32_t i = 0, at = 0; r == 0 && i < block_sources(b); i++) {
-		uint32_t end = at + b->cells_of[i], id = numbers ? s->ids[i] : ID_NONE;
-		struct gs_addr src = block_source(b, i);
-		bool on = source_on(s, &src, id);
-		while (at < end && (!on || !cell_on(s, v, at) || b->flags[at] & FOLDED))
-			at++;
-		if (at == end)
-			continue;
-		at = end;
-		r = total_count(s, &src, id);
-		s->day_last = src;
-		s->have_last = true;
 	}
 	return r;
 }

@@ -45,19 +45,10 @@ static int extra_load(struct scan *s, struct gs_sighting *rows)
 	return r;
 }
 
-static unsigned runs_in(const struct gs_store *st, int32_t part)
-{
-	unsigned n = 0;
-	size_t first = blocks_from(st, part);
-	for (size_t i = first; i < st->n_blocks && st->blocks[i].part == part; i++)
-		n += i == first || st->blocks[i].run != st->blocks[i - 1].run;
-	return n;
-}
-
 /* ---- going through ---- */
 
 typedef int (*take_fn)(struct scan *s, const struct view *v);
-static int entries_take(struct scan *s, size_t from, size_t to, uint8_t hour_from, uint8_t hour_to, unsigned groups, take_fn take)
+static int entries_take(struct scan *s, size_t from, size_t to, uint8_t hour_from, uint8_t hour_to, unsigned groups)
 {
 	int r = 0;
 	for (size_t i = from; r == 0 && i < to; i++) {
@@ -66,7 +57,7 @@ static int entries_take(struct scan *s, size_t from, size_t to, uint8_t hour_fro
 			if (groups >> g & 1)
 				r = block_read(s->st, &s->st->blocks[i], (enum block_group)g, &b, s->err);
 		if (r == 0)
-			r = take(s, &(struct view){ &b, hour_from, hour_to });
+			r = block_take(s, &(struct view){ &b, hour_from, hour_to });
 		block_done(&b);
 		if (r == 0)
 			r = scan_progress(s, s->st->blocks[i].cells);
@@ -75,14 +66,14 @@ static int entries_take(struct scan *s, size_t from, size_t to, uint8_t hour_fro
 }
 
 /* Cells in memory, of one part and sorted, in blocks. */
-static int cells_take(struct scan *s, const struct cell *cells, size_t n, int32_t part, take_fn take)
+static int cells_take(struct scan *s, const struct cell *cells, size_t n, int32_t part)
 {
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < n; i += BLOCK_CELLS) {
 		struct block b;
 		if (block_from_cells(cells + i, n - i < BLOCK_CELLS ? n - i : BLOCK_CELLS, part, &b) < 0)
 			return gs_fail(s->err, GS_ERR_NOMEM, "out of memory");
-		r = take(s, &(struct view){ &b, 0, 24 });
+		r = block_take(s, &(struct view){ &b, 0, 24 });
 		block_done(&b);
 	}
 	return r;
@@ -110,7 +101,7 @@ static int edge_take(struct scan *s, int64_t hour, struct gs_sighting *rows)
 		if (r < 0 || n == 0 || (n < BLOCK_CELLS && i < s->st->n_batches))
 			continue;
 		n = cells_settle(cells, n, false);
-		r = n == SIZE_MAX ? gs_fail(s->err, GS_ERR_NOMEM, "out of memory") : cells_take(s, cells, n, day_of_hour((int32_t)hour), block_take);
+		r = n == SIZE_MAX ? gs_fail(s->err, GS_ERR_NOMEM, "out of memory") : cells_take(s, cells, n, day_of_hour((int32_t)hour));
 		n = 0;
 	}
 	free(cells);
@@ -176,53 +167,18 @@ static int days_take(struct scan *s, struct gs_sighting *rows)
 		bool edge = edge_in(s, day);
 		r = day_begin(s, day, k == k_end && !edge && (i == i_end || st->blocks[i].run == st->blocks[i_end - 1].run));
 		if (r == 0 && hour_in(s->hour_from, day) < hour_in(s->hour_to, day))
-			r = entries_take(s, i, i_end, hour_in(s->hour_from, day), hour_in(s->hour_to, day), s->groups, block_take);
+			r = entries_take(s, i, i_end, hour_in(s->hour_from, day), hour_in(s->hour_to, day), s->groups);
 		for (unsigned e = 0; r == 0 && edge && e < s->n_edges; e++)
 			if (day_of_hour((int32_t)s->edge[e]) == day)
 				r = edge_take(s, s->edge[e], rows);
 		if (r == 0)
-			r = cells_take(s, s->extra + k, k_end - k, day, block_take);
+			r = cells_take(s, s->extra + k, k_end - k, day);
 		if (r == 0)
 			r = day_end(s, false);
 		i = i_end;
 		k = k_end;
 	}
 	return r < 0 ? r : day_end(s, true);
-}
-
-static int all_take(struct scan *s)
-{
-	size_t end = s->o->raw_only ? 0 : blocks_from(s->st, PART_ALL + 1);
-	s->total = s->n_extra == 0 && runs_in(s->st, PART_ALL) <= 1 ? TOTAL_AS_THEY_COME : TOTAL_NUMBERS;
-	int r = entries_take(s, 0, end, 0, 24, s->groups, block_take);
-	s->have_last = false;
-	if (r == 0)
-		r = cells_take(s, s->extra, s->n_extra, PART_ALL, block_take);
-	return r < 0 ? r : sums_flush(s);
-}
-
-/* How many sources there are, from PART_ALL: a fraction of what the days hold. */
-static int total_take(struct scan *s)
-{
-	size_t end = blocks_from(s->st, PART_ALL + 1);
-	s->total = s->n_extra == 0 && runs_in(s->st, PART_ALL) <= 1 ? TOTAL_AS_THEY_COME : TOTAL_NUMBERS;
-	int r = entries_take(s, 0, end, 0, 24, 1u << BLOCK_WHO, block_total);
-	for (size_t i = 0, k; r == 0 && i < s->n_extra; i = k) {
-		int32_t day = day_of_hour(s->extra[i].hour);
-		for (k = i + 1; k < s->n_extra && day_of_hour(s->extra[k].hour) == day; k++)
-			;
-		r = cells_take(s, s->extra + i, k - i, day, block_total);
-	}
-	if (s->all_hll) {
-		s->res->sources += gs_hll_count(s->all_hll);
-		s->res->sources_estimated = s->res->memory_short = true;
-		free(s->all_hll);
-		s->all_hll = NULL;
-	}
-	for (uint32_t i = 0; i < s->src.n; i++)
-		s->src.marks[i].seen = 0;
-	s->total = TOTAL_DONE;
-	return r;
 }
 
 static int go_through(struct scan *s, struct gs_sighting *rows)

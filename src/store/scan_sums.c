@@ -209,10 +209,14 @@ int dst_give_up(struct scan *s)
 int dst_add(struct scan *s, uint32_t dst, uint8_t class_, uint8_t flags, const struct sum *m)
 {
 	struct dst_sum_key k = { .dst = dst, .class_ = class_, .folded = flags };
-	bool is_new;
-	struct dst_sum_record *r = gs_map_get(&s->dst_sums, gs_map_hash(&s->dst_sums, &k), &k, &is_new);
-	if (!r)
-		return dst_give_up(s);
+	struct dst_sum_record **near = &s->dst_near[(dst * 7 + class_) % DST_NEAR], *r = *near;
+	if (!r || r->key.dst != dst || r->key.class_ != class_ || r->key.folded != flags) {
+		bool is_new;
+		r = gs_map_get(&s->dst_sums, gs_map_hash(&s->dst_sums, &k), &k, &is_new);
+		if (!r)
+			return dst_give_up(s);
+		*near = r;
+	}
 	sum_add(&r->sum, m);
 	return 0;
 }
@@ -260,8 +264,6 @@ static int hll_add(struct scan *s, const struct gs_addr *src)
 
 int total_count(struct scan *s, const struct gs_addr *src, uint32_t id)
 {
-	if (s->total == TOTAL_AS_THEY_COME)
-		s->res->sources += !goes_on(s, src);
 	if (s->total != TOTAL_NUMBERS)
 		return 0;
 	if (id == ID_NONE)
@@ -340,6 +342,7 @@ void state_done(struct scan *s)
 		gs_map_done(&s->shapes);
 	if (s->dst_sums.slots)
 		gs_map_done(&s->dst_sums);
+	memset(s->dst_near, 0, sizeof s->dst_near);
 	s->buckets = NULL;
 	s->ids = s->dst_ids = s->shape_ids = NULL;
 	s->dst_on = NULL;

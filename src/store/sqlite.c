@@ -750,9 +750,10 @@ int gs_store_open(const char *path, const struct gs_store_options *o, struct gs_
 	st->quota_bytes = o->quota_bytes;
 	st->ballast_bytes = o->ballast_bytes;
 	st->path = strdup(path);
+	st->answers_path = o->answers_path ? strdup(o->answers_path) : NULL;
 	st->zc = ZSTD_createCCtx();
 	st->zd = ZSTD_createDCtx();
-	int r = st->path && st->zc && st->zd ? 0 : gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	int r = st->path && (st->answers_path || !o->answers_path) && st->zc && st->zd ? 0 : gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	if (r == 0)
 		r = link_follow(st, err);
 	if (r == 0)
@@ -798,6 +799,7 @@ static void store_free(struct gs_store *st)
 	ZSTD_freeCCtx(st->zc);
 	ZSTD_freeDCtx(st->zd);
 	gs_buf_done(&st->lent);
+	free(st->answers_path);
 	free(st->path);
 	free(st);
 }

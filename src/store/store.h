@@ -38,6 +38,7 @@ struct gs_store_options {
 	unsigned wait_ms;          /* how long to wait for another writer to finish; 0: not at all */
 	uint64_t quota_bytes;      /* writer: the file never grows past this; 0: no quota */
 	uint64_t ballast_bytes;    /* writer: a file of up to this size beside the store, at most 1/16 of the room that is left, given up to prune on a full disk; 0: none */
+	const char *answers_path;  /* the folder where answers are kept; NULL: beside the store, its path with "-answers". "": nowhere */
 };
 
 /*
@@ -222,6 +223,9 @@ struct gs_scan_result {
 int gs_store_scan(struct gs_store *st, const struct gs_filter *f, unsigned needs, const struct gs_scan_options *o,
                   const struct gs_sighting_sink *sink, struct gs_scan_result *ret, struct gs_error *err);
 
+/* Whether the sums for these needs come source by source: all of one source one after the other, folded ones first. */
+bool gs_scan_by_source(const struct gs_filter *f, unsigned needs);
+
 /* The smallest and largest window that raw rows within [since, until) were made with; *ret_any: whether there are any. */
 int gs_store_windows(struct gs_store *st, const struct gs_filter *f, int64_t *ret_min_s, int64_t *ret_max_s, bool *ret_any, struct gs_error *err);
 
@@ -289,6 +293,34 @@ int gs_store_bots_put(struct gs_store *st, const struct gs_store_bot *list, size
  */
 int gs_store_bots(struct gs_store *st, const struct gs_filter *f, int (*each)(void *arg, const struct gs_store_bot *b, struct gs_error *err), void *arg,
                   struct gs_store_bots_rest *ret_rest, struct gs_error *err);
+
+/* ---- answers kept ---- */
+
+/*
+ * An answer is kept under a key, the octets of everything that shapes it but the store itself: question, filter, sort, limit, editions of the databases,
+ * the program. It is given again while the store has not changed. Kept in a folder of small files, at most GS_ANSWERS_BYTES; losing it loses time only.
+ */
+#define GS_ANSWERS_BYTES (64u << 20)
+#define GS_ANSWER_KEY_MAX (64u << 10) /* a longer key is never kept */
+
+struct gs_answer_hit {
+	bool hit;
+	uint64_t rows;         /* that were written */
+	struct gs_tally tally; /* of the answer's metadata */
+	char said[600];        /* as gs_answer_record was given */
+};
+
+/* Writes the answer kept under the key to w (begin, rows, end; strings are lent during each call); a miss writes nothing. Errors are those of w alone. */
+int gs_answer_replay(struct gs_store *st, const void *key, size_t len, const struct gs_table_writer *w, struct gs_answer_hit *ret, struct gs_error *err);
+
+/* A writer that passes everything on to `to` and keeps a copy, up to 32 MiB; gs_answer_keep stores it if the table was ended and the store has not changed
+ * since gs_answer_record. Keeping fails silently: it is only a copy. `said` (may be NULL) is given back with the answer. */
+struct gs_answer;
+int gs_answer_record(struct gs_store *st, const void *key, size_t len, const char *said, const struct gs_table_writer *to, struct gs_answer **ret,
+                     struct gs_error *err);
+struct gs_table_writer gs_answer_writer(struct gs_answer *a);
+void gs_answer_keep(struct gs_answer *a); /* and frees it; NULL is fine */
+void gs_answer_drop(struct gs_answer *a); /* NULL is fine */
 
 /* ---- keeping it ---- */
 

@@ -154,6 +154,106 @@ exits("nothing matched", 1, "report", "--fail-empty", "--since", "2030-01-01", "
 p = run("report", "--by", "total", "-v", "--store", both)
 check("balance from the store", b"packets read 3300 = in sightings 3300" in p.stderr, p.stderr)
 
+# answers kept: given again as long as nothing changed, and never when something did
+kept = db("kept.db")
+exits("store for kept answers", 0, "ingest", "--store", kept, a)
+folder = kept + "-answers"
+asked = ["report", "--store", kept]
+first = {}
+for by in ("source", "class", "tunnel", "day"):
+    for fmt in ("csv", "json", "text", "jsonl"):
+        first[by, fmt] = run(*asked, "--by", by, "--format", fmt).stdout
+check("one kept answer a question, whatever the format", len(os.listdir(folder)) == 4 and os.stat(folder).st_mode & 0o777 == 0o700, os.listdir(folder))
+for (by, fmt), out in first.items():
+    check(f"kept answer by {by} as {fmt}", run(*asked, "--by", by, "--format", fmt).stdout == out, out[:300])
+stamps = {n: os.stat(os.path.join(folder, n)).st_ino for n in os.listdir(folder)}
+run(*asked, "--by", "class")
+check("it is really given again", {n: os.stat(os.path.join(folder, n)).st_ino for n in os.listdir(folder)} == stamps)
+p = run(*asked, "--by", "class", "--format", "csv", "-v")
+check("with the balance", b"packets read 3000 = in sightings 3000" in p.stderr, p.stderr)
+check("with what is missing", b"no network" in p.stderr.lower() or b"asn" in p.stderr.lower(), p.stderr)
+exits("and --fail-empty", 1, *asked, "--fail-empty", "--src", "10.0.0.0/8")
+exits("and --fail-empty again", 1, *asked, "--fail-empty", "--src", "10.0.0.0/8")
+for more in (["--limit", "1"], ["--sort", "bytes"], ["--src", "192.0.2.1"], ["--since", "2017-01-28T06:00Z"], ["--redact-dst"]):
+    p = run(*asked, "--by", "source", "--format", "csv", *more)
+    q = run("report", "--by", "source", "--format", "csv", *more, a)
+    check(f"another question {more} has another answer", p.stdout == q.stdout, p.stdout[:300])
+for turn, name in enumerate(os.listdir(folder)):  # damage: every one of these is a miss
+    path = os.path.join(folder, name)
+    data = bytearray(open(path, "rb").read())
+    data = data[:turn * 3] if turn % 4 == 0 else data
+    if turn % 4:
+        data[len(data) * turn // 16] ^= 0x55
+    open(path, "wb").write(data)
+for (by, fmt), out in first.items():
+    check(f"damaged kept answer by {by} as {fmt}", run(*asked, "--by", by, "--format", fmt).stdout == out)
+shutil.copy(kept, db("before.db"))
+exits("more rows", 0, "ingest", "--store", kept, b)
+p = run(*asked, "--by", "total", "--format", "csv")
+check("a changed store is asked again", rows(p)[0]["packets"] == "3300" and rows(run(*asked, "--by", "class", "--format", "csv"))[0]["packets"] == "3300", p.stdout)
+with open(db("before.db"), "rb") as f, open(kept, "r+b") as g:  # the older copy back in place, under the same inode, and as many commits as before
+    g.truncate(0)
+    g.write(f.read())
+for suffix in ("-wal", "-shm"):
+    if os.path.exists(kept + suffix):
+        os.unlink(kept + suffix)
+c = put("c.pcap", pcap([(T + 100000 + 600 * i, frame((203, 0, 113, 1 + i % 7))) for i in range(200)]))
+exits("other rows", 0, "ingest", "--store", kept, c)
+p = run(*asked, "--by", "total", "--format", "csv")
+check("a store put back and changed otherwise is asked again", rows(p)[0]["packets"] == "3200", p.stdout)
+os.chmod(folder, 0o777)
+for name in os.listdir(folder):
+    os.unlink(os.path.join(folder, name))
+run(*asked, "--by", "class")
+check("a folder that others can write is not used", os.listdir(folder) == [], os.listdir(folder))
+shutil.rmtree(folder)
+os.symlink(tmp, folder)
+before = set(os.listdir(tmp))
+run(*asked, "--by", "class")
+check("nor a link", set(os.listdir(tmp)) == before)
+os.unlink(folder)
+if os.geteuid() == 0:
+    drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    os.chmod(tmp, 0o755)
+    os.makedirs(db("nobody"), exist_ok=True)
+    os.chown(db("nobody"), 65534, 65534)
+    os.chmod(kept, 0o644)
+    for n, home in enumerate((db("nobody"), "/nonexistent")):
+        for turn in range(2):
+            p = subprocess.run([*drop, grescope, *asked, "--by", "total", "--format", "csv"], capture_output=True, env={**ENV, "HOME": home})
+            can = subprocess.run([*drop, grescope, "--version"], capture_output=True).returncode == 0
+            check(f"a reader without rights beside the store, {n} {turn}", not can or (p.returncode == 0 and rows(p)[0]["packets"] == "3200"), p)
+        if can and n == 0:
+            where = os.path.join(home, ".cache", "grescope", "answers")
+            check("keeps its answers among its own", os.path.isdir(where) and len(os.listdir(where)) == 1, where)
+    check("and nothing beside the store", not os.path.exists(folder))
+
+# report while ingest writes: never blocked, never half a commit
+def growing_frames(k):
+    return pcap([(T + k * 100000 + i // 20, frame((198, 18, (i * 7 + k) % 251, i % 253))) for i in range(60000)])
+
+
+busy = db("busy.db")
+files = [put(f"busy-{k}.pcap", growing_frames(k)) for k in range(4)]
+exits("before the writer", 0, "ingest", "--store", busy, good)
+at_first = int(rows(run("report", "--by", "total", "--format", "csv", "--store", busy))[0]["packets"])
+writer = subprocess.Popen([grescope, "ingest", "-q", "--store", busy, *files], env=ENV, stderr=subprocess.PIPE)
+seen, failures = [at_first], []
+while writer.poll() is None:
+    by = ("total", "day", "source", "class", "tunnel")[len(seen) % 5]
+    p = run("report", "--by", by, "--format", "json", "--store", busy, limit=60)
+    if p.returncode != 0:
+        failures.append(p.stderr)
+        break
+    answer = json.loads(p.stdout)
+    if sum(r["packets"] for r in answer["rows"]) != answer["meta"]["packets"]:
+        failures.append((by, answer["meta"]))
+    seen.append(answer["meta"]["packets"])
+writer.communicate()
+seen.append(int(rows(run("report", "--by", "total", "--format", "csv", "--store", busy))[0]["packets"]))
+check("the writer is not disturbed", writer.returncode == 0 and seen[-1] == at_first + 4 * 60000, seen)
+check("reports beside it are whole, and only grow", not failures and seen == sorted(seen), (failures, seen))
+
 # keeping it
 p = exits("info", 0, "store", "info", "--store", both)
 check("info counts", b"packets 3300" in p.stdout and b"sensors" in p.stdout, p.stdout)

@@ -8,12 +8,20 @@
 
 #include <string.h>
 
+#define MADE_SESSIONS 20   /* at a time */
+
 struct made {
 	uint64_t state;
 	uint32_t sources, dsts, sensors;
 	int64_t start_ns, step_ns; /* mean distance of two sightings */
 	int64_t now_ns;
 	bool homely;               /* sources keep to few destinations, as behind one dark prefix; else any of them */
+	bool bursty;               /* every second sighting is of a session: one source, one destination, window after window, 30 on average */
+	struct {
+		struct gs_sighting like;
+		bool on;
+	} session[MADE_SESSIONS];
+	unsigned at;
 };
 
 static inline uint64_t made_random(struct made *m) /* splitmix64 */
@@ -65,7 +73,7 @@ static inline struct gs_addr made_source(struct made *m, uint32_t *ret_rank)
 }
 
 /* What a flood, a tunnel or a stray packet looks like at a window of 60 s. */
-static inline void made_next(struct made *m, struct gs_sighting *s)
+static inline void made_stray(struct made *m, struct gs_sighting *s)
 {
 	static const uint8_t classes[8] = { GS_CLASS_FLOOD_MIRAI_GREIP, GS_CLASS_FLOOD_MIRAI_GREIP, GS_CLASS_FLOOD_MIRAI_GREETH, GS_CLASS_REMNANT,
 		                            GS_CLASS_TUNNEL_PPTP, GS_CLASS_UNKNOWN, GS_CLASS_SCAN_DECAP, GS_CLASS_BACKSCATTER };
@@ -113,6 +121,29 @@ static inline void made_next(struct made *m, struct gs_sighting *s)
 		s->evidence = GS_EVIDENCE(SHAPE) | (shape < 3 ? GS_EVIDENCE(RECURRENCE) : 0);
 		s->evidence_bits = shape < 3 ? 96 : 0;
 	}
+}
+
+/* The next window of a session is like the one before, but for time and packets. */
+static inline void made_next(struct made *m, struct gs_sighting *s)
+{
+	if (!m->bursty || made_below(m, 2)) {
+		made_stray(m, s);
+		return;
+	}
+	const unsigned i = m->at++ % MADE_SESSIONS;
+	if (!m->session[i].on) {
+		made_stray(m, &m->session[i].like);
+		m->session[i].on = true;
+		*s = m->session[i].like;
+		return;
+	}
+	m->now_ns += (int64_t)(made_random(m) % (uint64_t)(2 * m->step_ns + 1));
+	*s = m->session[i].like;
+	s->first.ns = m->now_ns - m->now_ns % 1000;
+	s->packets = 1 + made_below(m, 3000);
+	s->last.ns = s->first.ns + (s->packets > 1 ? (int64_t)made_below(m, 60000000) * 1000 : 0);
+	s->bytes = s->packets * s->ip_len;
+	m->session[i].on = made_below(m, 30) > 0;
 }
 
 #endif

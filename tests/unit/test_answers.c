@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "query/query.h"
@@ -181,6 +182,8 @@ static struct text answer(struct way *w, const struct gs_question *question)
 			o.want = gs_query_wants;
 			o.want_arg = query;
 		}
+		if (gs_scan_by_source(&q.filter, gs_query_needs(query)))
+			gs_query_by_source(query);
 		if (gs_store_scan(w->st, &q.filter, gs_query_needs(query), &o, &sink, &w->res, &err) < 0)
 			fail_msg("%s", err.text);
 		gs_query_set_totals(query, &(struct gs_query_totals){ .sightings = w->res.sightings, .no_length_packets = w->res.no_length_packets,
@@ -473,6 +476,66 @@ static void little_memory_changes_no_sum(void **state)
 	free(list);
 }
 
+#define COMMIT_ROWS 1000
+#define COMMITS 100
+
+/* One packet a row, so that what is in a whole number of commits is a whole number of thousands. */
+static void write_on(const struct gs_sighting *list)
+{
+	struct gs_store *st;
+	if (gs_store_open(path, &(struct gs_store_options){ .mode = GS_STORE_WRITE }, &st, NULL) < 0)
+		_exit(1);
+	for (unsigned i = 0; i < COMMITS; i++)
+		if (gs_store_append(st, list + i * COMMIT_ROWS, COMMIT_ROWS, NULL) < 0 || (i % 8 ? gs_store_commit(st, NULL) : gs_store_settle(st, NULL)) < 0)
+			_exit(1);
+	gs_store_close(st);
+	_exit(0);
+}
+
+static void reports_beside_a_writer_see_whole_commits(void **state)
+{
+	static const struct kind none = { .rows = 0 }, k = { "written", COMMITS * COMMIT_ROWS, 5000, 200, 1, 40 };
+	struct gs_sighting *list = make(&k, 31);
+	struct filter all = { .f = GS_FILTER_ALL };
+	struct way w = { 0 };
+	uint64_t last = 0;
+	unsigned asked = 0;
+	int status = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < k.rows; i++)
+		list[i].packets = 1;
+	gs_store_close(store_of(&none, NULL, ""));
+	const pid_t writer = fork();
+	assert_true(writer >= 0);
+	if (writer == 0)
+		write_on(list);
+	for (bool running = true; running; asked++) {
+		running = waitpid(writer, &status, WNOHANG) == 0;
+		if (!w.st) {
+			assert_int_equal(gs_store_open(path, &(struct gs_store_options){ .mode = GS_STORE_READ }, &w.st, NULL), 0);
+		}
+		struct gs_question q = question((enum gs_by)(asked % GS_BY_COUNT), &all, false);
+		struct text t = answer(&w, &q); /* fails where the store is locked or says that it is damaged */
+		assert_int_equal(w.res.packets % COMMIT_ROWS, 0);
+		assert_true(w.res.packets >= last && w.res.packets == w.res.sightings);
+		last = w.res.packets;
+		char total[32]; /* the table is of the same moment */
+		snprintf(total, sizeof total, "%" PRIu64 " packets ", last);
+		assert_non_null(strstr(t.data, total));
+		free(t.data);
+		if (asked % 3 == 0) {
+			gs_store_close(w.st);
+			w.st = NULL;
+		}
+	}
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_int_equal(last, k.rows);
+	assert_true(asked > 3);
+	store_drop(w.st, "");
+	free(list);
+}
+
 struct stop {
 	unsigned calls, after;
 	uint64_t last_done;
@@ -524,6 +587,7 @@ int main(void)
 		cmocka_unit_test(rollups_answer_as_the_sightings_do),
 		cmocka_unit_test(pruned_rows_stay_in_every_answer),
 		cmocka_unit_test(little_memory_changes_no_sum),
+		cmocka_unit_test(reports_beside_a_writer_see_whole_commits),
 		cmocka_unit_test(a_scan_can_be_ended),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

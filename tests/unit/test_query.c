@@ -1351,15 +1351,15 @@ static void a_question_says_how_finely_it_looks(void **state)
 	q.redact_dst = true;
 	assert_int_equal(needs_of(q), GS_NEED_SRC | GS_NEED_CLASS);
 	q = report_by(GS_BY_WEEK);
-	assert_int_equal(needs_of(q), GS_NEED_CLASS | GS_NEED_WEEK | GS_NEED_COUNTS);
-	q.filter.n_asn = 1; /* who filters on sources needs them, */
+	q.filter.n_asn = 1;
 	assert_int_equal(needs_of(q), GS_NEED_SRC | GS_NEED_CLASS | GS_NEED_WEEK);
-	q.filtered = true; /* unless somebody else does */
+	q.filtered = true; /* counts will do where somebody else filters, and tells totals */
 	assert_int_equal(needs_of(q), GS_NEED_CLASS | GS_NEED_WEEK | GS_NEED_COUNTS);
 	q = report_by(GS_BY_HOUR);
 	q.filter.n_sensors = 1;
-	assert_int_equal(needs_of(q), GS_NEED_CLASS | GS_NEED_HOUR | GS_NEED_COUNTS | GS_NEED_SENSOR);
+	assert_int_equal(needs_of(q), GS_NEED_SRC | GS_NEED_CLASS | GS_NEED_HOUR | GS_NEED_SENSOR);
 	q = report_by(GS_BY_TARGET);
+	q.filtered = true;
 	assert_int_equal(needs_of(q), GS_NEED_CLASS | GS_NEED_DST | GS_NEED_COUNTS);
 	q.redact_dst = true; /* withheld targets are one target: a source of several of them counts once */
 	assert_int_equal(needs_of(q), GS_NEED_SRC | GS_NEED_CLASS | GS_NEED_DST);
