@@ -35,8 +35,10 @@ struct options {
 	size_t n_files;
 	enum gs_by by;
 	struct gs_filter filter;
+	struct gs_time since_ends; /* where what --since named ends, such as last week; until where that is not given */
 	const char *sort;
 	uint64_t limit;
+	bool limit_given;
 	enum gs_format format;
 	bool no_header, redact_dst, include_udp, fail_empty, quiet;
 	unsigned verbose;
@@ -48,6 +50,7 @@ struct options {
 	const char *sensor;
 	const char *store;       /* NULL: the default */
 	bool window_given;
+	bool pin_origin;
 	struct gs_time older_than; /* GS_TIME_MIN: not given */
 	size_t max_bytes;          /* 0: not given */
 	size_t quota_bytes;        /* 0: none */
@@ -76,11 +79,13 @@ enum option_group {
 	OPT_DATA = 1u << 4,   /* place and network databases */
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
+	OPT_SENSOR = 1u << 12, /* --sensor alone, of OPT_INPUT */
 	OPT_FORMAT = 1u << 7, /* of OPT_TABLE only the format */
 	OPT_PACKET = 1u << 8,
-	OPT_QUOTA = 1u << 9,
-	OPT_CHECK = 1u << 10,
-	OPT_INFO = 1u << 11,  /* the formats of store info */
+	OPT_PIN = 1u << 9,
+	OPT_QUOTA = 1u << 10,
+	OPT_CHECK = 1u << 11,
+	OPT_INFO = 1u << 13,  /* the formats of store info */
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -133,10 +138,22 @@ void balance_print(const struct gs_tally *t);
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err);
 int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
 
+/* Pinning the origins of what is ingested. pin.c */
+struct pinner;
+int pinner_new(const struct options *o, struct gs_store *store, struct pinner **ret, struct gs_error *err);
+void pinner_free(struct pinner *p); /* NULL is fine */
+struct gs_sighting_sink pinner_sink(struct pinner *p);           /* to the store, noting sources */
+int pinner_write(struct pinner *p, struct gs_error *err);        /* what was noted, into the open transaction */
+void pinner_drop(struct pinner *p);                              /* forgets what was noted */
+uint64_t pinner_pinned(struct pinner *p);                        /* pins written since the last call */
+
 int cmd_explain(const struct options *o);
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
+int cmd_archive(const struct options *o); /* store export-archive, store import-archive */
 int cmd_report(const struct options *o);
 int cmd_export(const struct options *o);
+int cmd_show(const struct options *o);
+int cmd_doctor(const struct options *o);
 
 #endif

@@ -100,6 +100,10 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	if (store && ((r = store_sensors(store, o, &question_asked.sensor_names, &question_asked.n_sensor_names, &question_asked.filter, &meta, &err)) < 0 ||
 	              (r = store_window(store, o, &question_asked.filter, &err)) < 0))
 		goto fail_store;
+	bool pins = false;
+	if (store && (r = gs_store_any_pins(store, &pins, &err)) < 0)
+		goto fail_store;
+	question_asked.pins = pins ? store : NULL;
 	if ((r = gs_query_new(&question_asked, enrich, &writer, &q, &err)) < 0)
 		goto fail;
 	if (kind == GS_REPORT) {

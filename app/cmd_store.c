@@ -35,12 +35,12 @@ static void info_text(const struct gs_store_info *i)
 	printf("inputs     %" PRIu64 ", not finished %" PRIu64 "; sensors %" PRIu64 "\n", i->n_inputs, i->n_inputs_open, i->n_sensors);
 }
 
-static void json_number(struct gs_buf *b, const char *name, uint64_t v)
+static void info_number(struct gs_buf *b, const char *name, uint64_t v)
 {
 	gs_buf_printf(b, ",\"%s\":%" PRIu64, name, v);
 }
 
-static void json_time(struct gs_buf *b, const char *name, bool set, struct gs_time t)
+static void info_time(struct gs_buf *b, const char *name, bool set, struct gs_time t)
 {
 	char text[GS_TIME_TEXT_MAX];
 	gs_time_format(t, 6, text);
@@ -54,28 +54,28 @@ static int info_json(const struct gs_store_info *i, struct gs_error *err)
 	gs_buf_puts(&b, "{\"store\":");
 	json_string(&b, i->path);
 	gs_buf_printf(&b, ",\"id\":\"%016" PRIx64 "\"", i->store_id);
-	json_number(&b, "layout", i->version);
-	json_number(&b, "file_bytes", i->file_bytes);
-	json_number(&b, "row_bytes", i->raw_bytes);
-	json_number(&b, "rollup_bytes", i->rollup_bytes);
-	json_number(&b, "free_bytes", i->free_bytes);
-	json_number(&b, "journal_bytes", i->journal_bytes);
-	json_number(&b, "ballast_bytes", i->ballast_bytes);
-	json_number(&b, "quota_bytes", i->quota_bytes);
-	json_number(&b, "disk_free_bytes", i->disk_free_bytes);
-	json_number(&b, "sightings", i->sightings);
-	json_number(&b, "packets", i->packets);
-	json_number(&b, "bytes", i->bytes);
-	json_number(&b, "row_sightings", i->raw_sightings);
-	json_number(&b, "pruned_sightings", i->pruned_sightings);
-	json_number(&b, "unrolled_sightings", i->unrolled_sightings);
-	json_time(&b, "first", i->sightings > 0, i->first);
-	json_time(&b, "last", i->sightings > 0, i->last);
-	json_time(&b, "rows_first", i->raw_sightings > 0, i->raw_first);
-	json_number(&b, "inputs", i->n_inputs);
-	json_number(&b, "inputs_open", i->n_inputs_open);
-	json_number(&b, "sensors", i->n_sensors);
-	json_number(&b, "next_sequence", i->next_seq);
+	info_number(&b, "layout", i->version);
+	info_number(&b, "file_bytes", i->file_bytes);
+	info_number(&b, "row_bytes", i->raw_bytes);
+	info_number(&b, "rollup_bytes", i->rollup_bytes);
+	info_number(&b, "free_bytes", i->free_bytes);
+	info_number(&b, "journal_bytes", i->journal_bytes);
+	info_number(&b, "ballast_bytes", i->ballast_bytes);
+	info_number(&b, "quota_bytes", i->quota_bytes);
+	info_number(&b, "disk_free_bytes", i->disk_free_bytes);
+	info_number(&b, "sightings", i->sightings);
+	info_number(&b, "packets", i->packets);
+	info_number(&b, "bytes", i->bytes);
+	info_number(&b, "row_sightings", i->raw_sightings);
+	info_number(&b, "pruned_sightings", i->pruned_sightings);
+	info_number(&b, "unrolled_sightings", i->unrolled_sightings);
+	info_time(&b, "first", i->sightings > 0, i->first);
+	info_time(&b, "last", i->sightings > 0, i->last);
+	info_time(&b, "rows_first", i->raw_sightings > 0, i->raw_first);
+	info_number(&b, "inputs", i->n_inputs);
+	info_number(&b, "inputs_open", i->n_inputs_open);
+	info_number(&b, "sensors", i->n_sensors);
+	info_number(&b, "next_sequence", i->next_seq);
 	gs_buf_puts(&b, "}\n");
 	bool failed = b.failed || fwrite(b.data, 1, b.len, stdout) != b.len;
 	gs_buf_done(&b);
@@ -176,10 +176,16 @@ int cmd_store(const struct options *o)
 	struct gs_error err = { 0 };
 	size_t i = 0;
 
+	if (o->n_files && (strcmp(o->files[0], "export-archive") == 0 || strcmp(o->files[0], "import-archive") == 0))
+		return cmd_archive(o);
+	if (o->sensor) {
+		say("--sensor goes with store import-archive");
+		return EXIT_USAGE;
+	}
 	while (i < sizeof actions / sizeof *actions && (o->n_files != 1 || strcmp(o->files[0], actions[i].name) != 0))
 		i++;
 	if (i == sizeof actions / sizeof *actions) {
-		say("store wants one of info, check, prune, compact (grescope store --help)");
+		say("store wants one of info, check, prune, compact, export-archive FILE, import-archive FILE... (grescope store --help)");
 		return EXIT_USAGE;
 	}
 	bool limits = o->max_bytes || o->older_than.ns != INT64_MIN;

@@ -18,19 +18,32 @@ static const struct verb verbs[] = {
 	  "  grescope export --window 0 --format jsonl capture.pcap\n"
 	  "  grescope export --format badpackets --redact-dst capture.pcap\n",
 	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_DATA | OPT_STORE, cmd_export },
+	{ "show", "[options] ADDRESS|PREFIX|ASN [FILE...]", "all there is about one source, prefix or network",
+	  "  grescope show 192.0.2.1                           from the store\n"
+	  "  grescope show AS3462 --since last-month\n"
+	  "  grescope show 198.51.100.0/24 capture.pcap --format json\n",
+	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_DATA | OPT_STORE, cmd_show },
 	{ "explain", "[options] FILE", "one packet, layer by layer, and what each rule said of it",
 	  "  grescope explain capture.pcap                     the first GRE packet\n"
 	  "  grescope explain --packet 42 capture.pcap\n",
 	  OPT_FORMAT | OPT_PACKET, cmd_explain },
 	{ "ingest", "[options] FILE...", "keep the sightings of files in the store; what is in it already is left out",
 	  "  grescope ingest captures/\n"
-	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n",
-	  OPT_INPUT | OPT_STORE | OPT_QUOTA, cmd_ingest },
-	{ "store", "[options] info|check|prune|compact", "how the store is, whether it is sound, making it smaller",
+	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n"
+	  "  grescope ingest --pin-origin today.pcap           network and place as they are now, for good\n",
+	  OPT_INPUT | OPT_STORE | OPT_QUOTA | OPT_PIN | OPT_DATA, cmd_ingest },
+	{ "store", "[options] info|check|prune|compact|export-archive FILE|import-archive FILE...",
+	  "how the store is, whether it is sound, making it smaller, moving and merging it",
 	  "  grescope store info\n"
 	  "  grescope store check\n"
-	  "  grescope store prune --older-than 180d\n",
-	  OPT_STORE | OPT_PRUNE | OPT_CHECK | OPT_INFO, cmd_store },
+	  "  grescope store prune --older-than 180d\n"
+	  "  grescope store export-archive north.jsonl.zst\n"
+	  "  grescope store import-archive north.jsonl.zst south.jsonl.zst\n",
+	  OPT_STORE | OPT_PRUNE | OPT_CHECK | OPT_INFO | OPT_SENSOR, cmd_store },
+	{ "doctor", "[options]", "is all well: store, databases, disk, gaps in time, losses; and what to do",
+	  "  grescope doctor\n"
+	  "  grescope doctor --store /var/lib/grescope/store.db --format json\n",
+	  OPT_STORE | OPT_DATA | OPT_FORMAT, cmd_doctor },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

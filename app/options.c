@@ -2,6 +2,7 @@
  * options.c - one table of options: name, argument, group, help; parsing and help texts come from it
  */
 #include "app.h"
+#include "base/when.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,7 +15,7 @@
 enum option_id {
 	ID_BY = 256, ID_SINCE, ID_UNTIL, ID_SENSOR, ID_ASN, ID_COUNTRY, ID_CLASS, ID_SRC, ID_DST, ID_SORT, ID_LIMIT, ID_FORMAT, ID_NO_HEADER,
 	ID_UTC, ID_REDACT, ID_ASN_DB, ID_CITY_DB, ID_COLOR, ID_WINDOW, ID_MEMORY, ID_INCLUDE_UDP, ID_FAIL_EMPTY,
-	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PACKET, ID_QUOTA, ID_QUICK,
+	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PACKET, ID_PIN, ID_QUOTA, ID_QUICK,
 };
 
 static const struct option_row {
@@ -24,8 +25,8 @@ static const struct option_row {
 	const char *help;
 } rows[] = {
 	{ ID_BY, "by", "KEY", OPT_BY, "group by KEY (default city); the keys are listed below" },
-	{ ID_SINCE, "since", "TIME", OPT_FILTER, "from TIME on: 2017-01-28, 2017-01-28T12:00Z, or 30d, 12h, 2w before now" },
-	{ ID_UNTIL, "until", "TIME", OPT_FILTER, "before TIME" },
+	{ ID_SINCE, "since", "TIME", OPT_FILTER, "from TIME on: 2017-01-28, 2017-01-28T12:00Z, 30d or 12h before now; yesterday, last-week, last-month: those alone" },
+	{ ID_UNTIL, "until", "TIME", OPT_FILTER, "before TIME (of a word: before it begins)" },
 	{ ID_ASN, "asn", "N,...", OPT_FILTER, "sources in autonomous system N" },
 	{ ID_COUNTRY, "country", "CC,...", OPT_FILTER, "sources in country CC (ISO 3166)" },
 	{ ID_CLASS, "class", "NAME,...", OPT_FILTER, "class NAME, or all below it: flood, tunnel, tunnel.pptp" },
@@ -50,6 +51,8 @@ static const struct option_row {
 	{ ID_QUOTA, "quota", "SIZE", OPT_QUOTA, "the store's file never grows past SIZE: then ingest ends, and store prune makes room" },
 	{ ID_QUICK, "quick", NULL, OPT_CHECK, "check: all but the rows one by one" },
 	{ ID_SENSOR, "sensor", "NAME", OPT_INPUT, "name of the vantage point, for the sensor column; of the store: only what it saw" },
+	{ ID_SENSOR, "sensor", "NAME", OPT_SENSOR, "import-archive: name of the vantage point of rows that name none" },
+	{ ID_PIN, "pin-origin", NULL, OPT_PIN, "keep network and place of each source as the databases say now; see --asn-db, --city-db" },
 	{ ID_ASN_DB, "asn-db", "FILE", OPT_DATA, "network database (.mmdb, CSV ranges, pfx2as); may be given for v4 and v6" },
 	{ ID_CITY_DB, "city-db", "FILE", OPT_DATA, "place database (.mmdb); may be given for v4 and v6" },
 	{ 'v', "verbose", NULL, 0, "the balance of packets, and why some were lost" },
@@ -149,23 +152,12 @@ static bool parse_range(const char *text, uint64_t *ret_first, uint64_t *ret_las
 	       *ret_first <= *ret_last;
 }
 
-/* A point in time, or a span before now: 30d, 12h, 90m, 2w. */
-static bool parse_when(const char *text, struct gs_time *ret)
+static bool parse_when(const char *text, struct gs_when *ret)
 {
-	size_t len = strlen(text);
-	char *end;
-
-	if (gs_time_parse(text, len, ret))
-		return true;
-	unsigned long n = strtoul(text, &end, 10);
-	if (end == text || !*end || end[1] || n > 100000 || *text == '-')
-		return false;
-	int64_t unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : *end == 'd' ? 86400 : *end == 'w' ? 7 * 86400 : 0;
-	if (!unit)
-		return false;
-	ret->ns = ((int64_t)time(NULL) - (int64_t)n * unit) * GS_NS_PER_S;
-	return true;
+	return gs_when_parse(text, strlen(text), (struct gs_time){ (int64_t)time(NULL) * GS_NS_PER_S }, ret);
 }
+
+#define WHEN_FORMS "a date (2017-01-28), a time (2017-01-28T12:00Z), a span such as 30d, or words such as \"last week\""
 
 /* Calls add for each part of a comma-separated list; the part that add refuses is reported. */
 static int each_part(const struct verb *verb, const char *option, const char *what, const char *list, struct options *o,
@@ -250,6 +242,7 @@ static void note_given(struct options *o, const char *name, const char *value)
 
 static int set_option(const struct verb *verb, int id, const char *value, struct options *o)
 {
+	struct gs_when when;
 	uint64_t n;
 	int i;
 
@@ -261,8 +254,11 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		return 0;
 	case ID_SINCE:
 	case ID_UNTIL:
-		if (!parse_when(value, id == ID_SINCE ? &o->filter.since : &o->filter.until))
-			return usage_error(verb, "--%s %s: expected a date, a time or a span such as 30d", id == ID_SINCE ? "since" : "until", value);
+		if (!parse_when(value, &when))
+			return usage_error(verb, "--%s %s: expected " WHEN_FORMS, id == ID_SINCE ? "since" : "until", value);
+		*(id == ID_SINCE ? &o->filter.since : &o->filter.until) = when.at;
+		if (id == ID_SINCE)
+			o->since_ends = when.end;
 		note_given(o, id == ID_SINCE ? "since" : "until", value);
 		return 0;
 	case ID_ASN:
@@ -284,6 +280,7 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		o->sort = value;
 		return 0;
 	case ID_LIMIT:
+		o->limit_given = true;
 		return parse_u64(value, UINT64_MAX, &o->limit) ? 0 : usage_error(verb, "--limit %s: expected a number of rows", value);
 	case ID_FORMAT:
 		if ((i = gs_format_parse(value, strlen(value))) < 0)
@@ -322,8 +319,9 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		o->store = value;
 		return 0;
 	case ID_OLDER_THAN:
-		if (!parse_when(value, &o->older_than))
+		if (!parse_when(value, &when))
 			return usage_error(verb, "--older-than %s: expected a span such as 30d, or a date", value);
+		o->older_than = when.at;
 		return 0;
 	case ID_MAX_SIZE:
 		if (!parse_size(value, &o->max_bytes) || !o->max_bytes)
@@ -335,6 +333,9 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		return 0;
 	case ID_QUICK:
 		o->quick = true;
+		return 0;
+	case ID_PIN:
+		o->pin_origin = true;
 		return 0;
 	case ID_SENSOR:
 		o->sensor = value;
@@ -364,7 +365,7 @@ int options_parse(int argc, char **argv, const struct verb *verb, struct options
 	size_t n = 0;
 	int id, index;
 
-	*ret = (struct options){ .verb = verb->name, .by = GS_BY_CITY, .filter = GS_FILTER_ALL, .color = -1, .window_s = 60, .older_than = GS_TIME_MIN,
+	*ret = (struct options){ .verb = verb->name, .by = GS_BY_CITY, .filter = GS_FILTER_ALL, .since_ends = GS_TIME_MAX, .color = -1, .window_s = 60, .older_than = GS_TIME_MIN,
 				 .memory_bytes = 256u << 20 };
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (!rows[i].group || rows[i].group & verb->options)
@@ -387,6 +388,8 @@ int options_parse(int argc, char **argv, const struct verb *verb, struct options
 		if (r != 0)
 			return r;
 	}
+	if (ret->filter.until.ns == INT64_MAX) /* "--since yesterday" is that day and no other */
+		ret->filter.until = ret->since_ends;
 	if (ret->filter.since.ns >= ret->filter.until.ns)
 		return usage_error(verb, "--since is not before --until: nothing could match");
 	ret->files = (const char *const *)argv + optind;

@@ -391,6 +391,16 @@ static bool has_kind(const struct gs_enrich *e, enum kind kind)
 	return false;
 }
 
+bool gs_enrich_has_networks(const struct gs_enrich *e)
+{
+	return has_kind(e, KIND_NETWORK);
+}
+
+bool gs_enrich_has_places(const struct gs_enrich *e)
+{
+	return has_kind(e, KIND_PLACE);
+}
+
 static bool has_cities(const struct gs_enrich *e)
 {
 	for (int f = 0; f < FAMILY_COUNT; f++)

@@ -48,6 +48,10 @@ unsigned gs_enrich_databases(const struct gs_enrich *e, struct gs_database ret[G
  */
 const char *gs_enrich_missing(const struct gs_enrich *e);
 
+/* Whether there is data of the kind at all, in whichever family. */
+bool gs_enrich_has_networks(const struct gs_enrich *e);
+bool gs_enrich_has_places(const struct gs_enrich *e);
+
 /* IPv4 addresses that the ASN table gives to a network, and to all networks; 0 where the table is no list of ranges. */
 uint64_t gs_enrich_asn_space(const struct gs_enrich *e, uint32_t asn);
 uint64_t gs_enrich_total_space(const struct gs_enrich *e);

@@ -54,7 +54,7 @@ static void row_of(struct gs_query *q, const struct gs_sighting *s, struct row *
 	row->redact_inner_src = withheld(q, row, &s->inner_src);
 	row->redact_inner_dst = withheld(q, row, &s->inner_dst);
 	if (!row->redact_src) /* the place of a withheld address would say whose it is */
-		query_origins_get(&q->origins, &s->src, &row->origin);
+		query_origins_get(&q->origins, &s->src, query_day(s->first), &row->origin);
 }
 
 static void cell_sensor(const struct gs_query *q, uint16_t sensor, struct gs_cell *c)

@@ -1,20 +1,48 @@
 /*
  * origins.h - network and place of sources, looked up once per source as long as they fit; strings for their ids
+ *
+ * With pins (origins that a store keeps as they were on the day) an origin holds for a run of days, and all strings get ids of this table: a pin's and a
+ * database's name of the same city must be one.
  */
 #ifndef GS_QUERY_ORIGINS_H
 #define GS_QUERY_ORIGINS_H
 
 #include "base/map.h"
+#include "base/strtab.h"
 #include "enrich/enrich.h"
+#include "store/store.h"
+
+#define ORIGIN_EDITIONS 4 /* of pins, that are named */
 
 struct query_origins {
 	struct gs_enrich *enrich; /* may be NULL: everything is unknown */
 	struct gs_map map;        /* emptied whole when full */
+	/* pins */
+	struct gs_store *pins;    /* NULL: none */
+	struct gs_strtab *strings;
+	struct gs_map places;     /* place of the store -> origin */
+	struct gs_map numbers;    /* origin -> its number: the record's place */
+	uint64_t pinned_sources;
+	bool cleared;             /* the map was: pinned sources may have been counted twice */
+	uint32_t editions[ORIGIN_EDITIONS];
+	unsigned n_editions, more_editions;
+	struct gs_error trouble;  /* the first; its code is 0 where there was none */
 };
 
-int query_origins_init(struct query_origins *o, struct gs_enrich *enrich, size_t cap_bytes, uint64_t seed);
+int query_origins_init(struct query_origins *o, struct gs_enrich *enrich, struct gs_store *pins, size_t cap_bytes, uint64_t seed);
 void query_origins_done(struct query_origins *o);
-void query_origins_get(struct query_origins *o, const struct gs_addr *a, struct gs_origin *ret);
+
+/* On a day (since 1970); without pins the day does not matter. Returns whether a pin said so. */
+bool query_origins_get(struct query_origins *o, const struct gs_addr *a, int64_t day, struct gs_origin *ret);
 const char *query_origins_string(const struct query_origins *o, uint32_t id); /* NULL for what is unknown */
+
+/* With pins: origins by numbers; UINT32_MAX where no more of them fit. */
+uint32_t query_origins_number(struct query_origins *o, const struct gs_origin *origin);
+const struct gs_origin *query_origins_at(const struct query_origins *o, uint32_t number); /* of nowhere for UINT32_MAX */
+
+static inline int64_t query_day(struct gs_time t)
+{
+	return gs_time_floor_s(t, 86400) / 86400;
+}
 
 #endif

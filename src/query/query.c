@@ -13,8 +13,10 @@
 
 /* Shares of memory_bytes. Groups of a report are made at the answer, at most one per entry of the cube and up to twice its size, so a report that
  * may have as many groups as sources (or times, or targets) gets a smaller cube; by city or class the groups are few. */
-static size_t cube_bytes(const struct gs_question *q)
+static size_t cube_bytes(const struct gs_question *q, bool pinned)
 {
+	if (pinned) /* sources are counted per group, which takes as much again */
+		return q->memory_bytes / 4;
 	switch (q->by) {
 	case GS_BY_SOURCE:
 	case GS_BY_HOUR:
@@ -35,6 +37,11 @@ static int bad_sort(const struct query_columns *c, const char *sort, struct gs_e
 	for (unsigned i = 0; i < c->n && n < sizeof list; i++)
 		n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", c->columns[i].name);
 	return gs_fail(err, GS_ERR_USAGE, "--sort %.40s is no column of this question; its columns: %s", sort, list);
+}
+
+bool query_shows_origin(enum gs_by by)
+{
+	return by == GS_BY_CITY || by == GS_BY_NETWORK || by == GS_BY_COUNTRY || by == GS_BY_SOURCE || by == GS_BY_PREFIX24;
 }
 
 static int set_sort(struct gs_query *q, struct gs_error *err)
@@ -67,9 +74,13 @@ int gs_query_new(const struct gs_question *question, struct gs_enrich *enrich, c
 		goto fail;
 	const bool extras = question->by == GS_BY_DAY || question->by == GS_BY_WEEK || question->by == GS_BY_HOUR ||
 	                    question->by == GS_BY_TARGET || question->by == GS_BY_TUNNEL;
+	const bool shows = question->kind == GS_EXPORT || query_shows_origin(question->by);
+	q->asks_origins = shows || question->filter.n_asn || question->filter.n_country;
+	q->pinned = question->pins && question->kind == GS_REPORT && shows;
 	q->notes = gs_arena_new(64u << 10);
-	if (!q->notes || query_origins_init(&q->origins, enrich, question->memory_bytes / 16, question->hash_seed) < 0 ||
-	    (question->kind == GS_REPORT && cube_init(&q->cube, extras, cube_bytes(question), question->hash_seed) < 0)) {
+	if (!q->notes ||
+	    query_origins_init(&q->origins, enrich, q->asks_origins ? question->pins : NULL, question->memory_bytes / 16, question->hash_seed) < 0 ||
+	    (question->kind == GS_REPORT && cube_init(&q->cube, extras || q->pinned, cube_bytes(question, q->pinned), question->hash_seed) < 0)) {
 		r = gs_fail(err, GS_ERR_NOMEM, "out of memory");
 		goto fail;
 	}
@@ -100,7 +111,7 @@ bool query_source_redacted(const struct gs_query *q, const struct gs_sighting *s
 	return q->q.redact_dst && s->src.family && (s->via == GS_VIA_ICMP || gs_addr_equal(&s->src, &s->dst));
 }
 
-static bool origin_matches(const struct gs_filter *f, const struct gs_origin *o)
+bool query_origin_matches(const struct gs_filter *f, const struct gs_origin *o)
 {
 	bool asn = f->n_asn == 0, country = f->n_country == 0;
 
@@ -118,10 +129,14 @@ static bool matches(struct gs_query *q, const struct gs_sighting *s)
 
 	if (!gs_filter_match(f, s))
 		return false;
-	if (f->n_asn == 0 && f->n_country == 0)
+	if (f->n_asn == 0 && f->n_country == 0 && !q->origins.pins)
 		return true;
-	query_origins_get(&q->origins, &s->src, &o);
-	return origin_matches(f, &o);
+	const bool pinned = query_origins_get(&q->origins, &s->src, query_day(s->first), &o);
+	if (!query_origin_matches(f, &o))
+		return false;
+	if (pinned)
+		q->pinned_packets = query_add(q->pinned_packets, s->packets, &q->saturated);
+	return true;
 }
 
 void query_count(struct gs_query *q, const struct gs_sighting *s)
@@ -147,6 +162,11 @@ static int take(void *arg, const struct gs_sighting *s, size_t n, struct gs_erro
 		int r = q->q.kind == GS_REPORT ? query_report_take(q, batch, m, err) : query_export_take(q, batch, m, err);
 		if (r < 0)
 			return r;
+	}
+	if (q->origins.trouble.code) {
+		if (err)
+			*err = q->origins.trouble;
+		return q->origins.trouble.code;
 	}
 	return 0;
 }
@@ -181,6 +201,8 @@ unsigned gs_query_needs(const struct gs_query *q)
 		if (q->q.redact_dst)
 			return GS_NEED_ALL;
 	}
+	if (q->origins.pins) /* where a source is hangs on the day */
+		needs |= GS_NEED_DAY;
 	if (f->n_dst)
 		needs |= GS_NEED_DST;
 	if (f->n_sensors)
@@ -220,6 +242,25 @@ const char *query_percent(double share, char out[16])
 	return out;
 }
 
+static void note_pins(struct gs_query *q, struct gs_meta *meta)
+{
+	const struct query_origins *o = &q->origins;
+	char list[400] = "";
+	size_t n = 0;
+
+	if (!q->pinned_packets)
+		return;
+	for (unsigned i = 0; i < o->n_editions && n < sizeof list; i++)
+		n += (size_t)snprintf(list + n, sizeof list - n, "%s%.200s", i ? "; " : "", query_origins_string(o, o->editions[i]));
+	if (o->more_editions && n < sizeof list)
+		snprintf(list + n, sizeof list - n, "; and others");
+	char sources[48] = "";
+	if (!o->cleared)
+		snprintf(sources, sizeof sources, " (%llu sources)", (unsigned long long)o->pinned_sources);
+	query_note(q, meta, "network and place of %llu of %llu packets%s as pinned on the day, by %s%s", (unsigned long long)q->pinned_packets,
+	           (unsigned long long)q->sums.packets, sources, list, q->pinned_packets < q->sums.packets ? "; of the others by the data below" : "");
+}
+
 /* A filter on the destination names what is to be withheld. */
 void query_redact_filters(const struct gs_query *q, struct gs_meta *meta)
 {
@@ -240,7 +281,8 @@ static void fill_meta(struct gs_query *q, struct gs_meta *meta)
 		meta->first_seen.ns = q->sums.first;
 		meta->last_seen.ns = q->sums.last;
 	}
-	if ((f->n_asn || f->n_country) && !q->enrich)
+	note_pins(q, meta);
+	if ((f->n_asn || f->n_country) && !q->enrich && !q->origins.pins)
 		query_note(q, meta, "no network or place data: a filter on network or country matches nothing");
 	if (q->saturated || q->cube.saturated)
 		query_note(q, meta, "a count is larger than can be written and stands at its limit, 2^64 - 1");

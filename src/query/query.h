@@ -12,6 +12,7 @@
 #include "grescope/filter.h"
 #include "grescope/sighting.h"
 #include "grescope/table.h"
+#include "store/store.h"
 
 /* X(name, word, description): what `report --by` can group by */
 #define GS_BY_MAP(X)                                                                                                             \
@@ -51,6 +52,7 @@ struct gs_question {
 	unsigned n_sensor_names;
 	size_t memory_bytes;        /* cap on the groups kept; past it further keys fold into one row, exact in packets and bytes */
 	uint64_t hash_seed;
+	struct gs_store *pins;      /* a store whose pinned origins go before the databases; NULL: none. Asked while sightings come and while the answer is made */
 	const struct gs_meta *head; /* question, filters and sensors for the heading of rows that are streamed before the answer's meta exists; may be NULL */
 };
 

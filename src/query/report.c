@@ -63,11 +63,20 @@ _Static_assert(sizeof(struct group_key) == 24 && VOTE_KEY_LEN == 12, "keys have 
 struct report {
 	struct gs_query *q;
 	struct gs_map groups, votes;
+	struct gs_map seen;        /* with pins: (group, source) that were counted */
 	struct group_fold *folds;
 	uint32_t n_folds, folds_cap;
 	uint32_t *order;           /* group numbers, sorted */
-	bool saturated;
+	bool saturated, over;      /* over: more than `seen` holds */
 };
+
+struct seen {
+	uint32_t group;
+	struct gs_addr src;
+	uint8_t zero[3];
+};
+
+_Static_assert(sizeof(struct seen) == 24, "the key has no padding");
 
 /* -- taking sightings ---------------------------------------------------------------------------------------------------------------- */
 
@@ -100,8 +109,22 @@ static uint32_t tunnel_number(struct gs_query *q, const struct gs_sighting *s)
 	return cube_extra_number(&q->cube, &e);
 }
 
+/* Where the source was on that day; one that is withheld is nowhere. */
+static uint32_t origin_number(struct gs_query *q, const struct gs_sighting *s)
+{
+	struct gs_origin o = { 0 };
+
+	if (!(s->flags & GS_SIGHTING_FOLDED) && !query_source_redacted(q, s))
+		query_origins_get(&q->origins, &s->src, query_day(s->first), &o);
+	if (q->q.by == GS_BY_NETWORK && o.asn == 0)
+		o = (struct gs_origin){ 0 };
+	return query_origins_number(&q->origins, &o);
+}
+
 static uint32_t extra_of(struct gs_query *q, const struct gs_sighting *s)
 {
+	if (q->pinned)
+		return origin_number(q, s);
 	switch (q->q.by) {
 	case GS_BY_DAY:
 		return (uint32_t)(int32_t)(gs_time_floor_s(s->first, 86400) / 86400);
@@ -219,6 +242,12 @@ static void key_of(const struct gs_query *q, const struct gs_addr *src, bool red
 	}
 }
 
+/* With pins a source can be in several places: the one with most packets is shown. */
+static bool votes_on_origin(const struct gs_query *q)
+{
+	return q->pinned && q->q.by == GS_BY_SOURCE;
+}
+
 static int vote(struct report *r, uint32_t group, uint8_t kind, uint8_t class_, const struct gs_origin *o, uint64_t packets, uint64_t bytes)
 {
 	struct vote key = { .group = group, .kind = kind };
@@ -227,7 +256,7 @@ static int vote(struct report *r, uint32_t group, uint8_t kind, uint8_t class_, 
 	if (kind == VOTE_CLASS) {
 		key.class_ = class_;
 	} else {
-		key.asn = o->asn;
+		key.asn = votes_on_origin(r->q) ? query_origins_number(&r->q->origins, o) : o->asn;
 		memcpy(key.country, o->country, 2);
 	}
 	struct vote *v = gs_map_get(&r->votes, QUERY_KEY_HASH(&r->votes, &key, VOTE_KEY_LEN), &key, &is_new);
@@ -255,8 +284,12 @@ static int vote_if_divided(struct report *r, struct group *g, uint8_t kind, bool
 }
 
 /* Networks and prefixes can lie in several countries (prefixes in several networks); every other group's place is its key. */
-static bool place_agrees(const struct gs_query *q, const struct group *g, const struct gs_origin *o)
+static bool place_agrees(struct report *r, const struct group *g, const struct gs_origin *o)
 {
+	struct gs_query *q = r->q;
+
+	if (votes_on_origin(q))
+		return query_origins_number(&q->origins, &g->origin) == query_origins_number(&q->origins, o);
 	if (q->q.by != GS_BY_NETWORK && q->q.by != GS_BY_PREFIX24)
 		return true;
 	return g->origin.asn == o->asn && memcmp(g->origin.country, o->country, 2) == 0;
@@ -276,7 +309,7 @@ static struct group *group_add(struct report *r, const struct group_key *key, ui
 		g->origin = *o;
 		g->class_ = class_;
 	} else if (vote_if_divided(r, g, VOTE_CLASS, g->class_ == class_, class_, o, add) < 0 ||
-	           vote_if_divided(r, g, VOTE_PLACE, place_agrees(r->q, g, o), class_, o, add) < 0) {
+	           vote_if_divided(r, g, VOTE_PLACE, place_agrees(r, g, o), class_, o, add) < 0) {
 		return NULL;
 	}
 	if (!g->origin.as_name)
@@ -314,8 +347,11 @@ static int group_folds(struct report *r)
 		struct group_key key;
 		if (!f)
 			continue;
-		key_of(r->q, &nobody, false, f->class_, f->extra, &nowhere, &key);
-		struct group *g = group_add(r, &key, f->class_, &nowhere, &f->sums);
+		/* what has lost its name still is where it was, if that is what is asked for */
+		const bool placed = r->q->pinned && r->q->q.by != GS_BY_SOURCE && r->q->q.by != GS_BY_PREFIX24;
+		const struct gs_origin *o = placed ? query_origins_at(&r->q->origins, f->extra) : &nowhere;
+		key_of(r->q, &nobody, false, f->class_, f->extra, o, &key);
+		struct group *g = group_add(r, &key, f->class_, o, &f->sums);
 		if (!g || group_fold_open(r, g) < 0)
 			return GS_ERR_NOMEM;
 		struct group_fold *gf = &r->folds[g->fold - 1];
@@ -328,11 +364,6 @@ static int group_folds(struct report *r)
 	return 0;
 }
 
-static bool needs_origin(enum gs_by by)
-{
-	return shows_source(by) && by != GS_BY_TUNNEL;
-}
-
 /* A withheld source counts among the unknown places; it may be there already, under its own name, if its place is unknown indeed. */
 static bool counted_unknown(struct report *r, const struct cube_entry *e, const struct group_key *key)
 {
@@ -340,11 +371,26 @@ static bool counted_unknown(struct report *r, const struct cube_entry *e, const 
 	struct gs_origin o;
 	struct group_key shown;
 
-	if (!e->redacted || (by != GS_BY_CITY && by != GS_BY_NETWORK && by != GS_BY_COUNTRY))
+	if (r->q->pinned || !e->redacted || (by != GS_BY_CITY && by != GS_BY_NETWORK && by != GS_BY_COUNTRY))
 		return false;
-	query_origins_get(&r->q->origins, &e->src, &o);
+	query_origins_get(&r->q->origins, &e->src, 0, &o);
 	key_of(r->q, &e->src, false, e->class_, e->extra, &o, &shown);
 	return memcmp(key, &shown, sizeof shown) == 0 && cube_is_shown_too(&r->q->cube, e);
+}
+
+/* Whether the entry's source counts for its group. With pins it can have come to the group by several origins. */
+static bool counts(struct report *r, const struct group *g, const struct cube_entry *e, const struct group_key *key)
+{
+	bool is_new = true;
+
+	if (!r->q->pinned) /* by class every class is a group of its own */
+		return r->q->q.by == GS_BY_CLASS || (cube_is_first_class(&r->q->cube, e) && !counted_unknown(r, e, key));
+	const struct seen s = { .group = g->number, .src = e->src };
+	if (!gs_map_get(&r->seen, QUERY_KEY_HASH(&r->seen, &s, sizeof s), &s, &is_new)) {
+		r->over = true;
+		return cube_is_first_class(&r->q->cube, e);
+	}
+	return is_new;
 }
 
 static int group_entries(struct report *r)
@@ -357,8 +403,10 @@ static int group_entries(struct report *r)
 		struct gs_origin o = { 0 };
 		struct group_key key;
 		cube_at(c, i, &e);
-		if (needs_origin(q->q.by) && !e.redacted) /* the place of a withheld address would say whose it is */
-			query_origins_get(&q->origins, &e.src, &o);
+		if (q->pinned)
+			o = *query_origins_at(&q->origins, e.extra);
+		else if (query_shows_origin(q->q.by) && !e.redacted) /* the place of a withheld address would say whose it is */
+			query_origins_get(&q->origins, &e.src, 0, &o);
 		if (q->q.by == GS_BY_NETWORK && o.asn == 0)
 			o = (struct gs_origin){ 0 }; /* the unknown network is nowhere */
 		key_of(q, &e.src, e.redacted, e.class_, e.extra, &o, &key);
@@ -367,9 +415,7 @@ static int group_entries(struct report *r)
 			return GS_ERR_NOMEM;
 		if (g->fold && r->folds[g->fold - 1].estimated)
 			gs_hll_add(&r->folds[g->fold - 1].hll, query_addr_hash(&e.src, q->q.hash_seed));
-		/* by class every class is a group of its own */
-		if (q->q.by == GS_BY_CLASS || (cube_is_first_class(c, &e) && !counted_unknown(r, &e, &key)))
-			g->sources++;
+		g->sources += counts(r, g, &e, &key);
 	}
 	return 0;
 }
@@ -397,6 +443,8 @@ static void count_votes(struct report *r)
 		*winner = i + 1;
 		if (v->kind == VOTE_CLASS) {
 			g->class_ = v->class_;
+		} else if (votes_on_origin(r->q)) {
+			g->origin = *query_origins_at(&r->q->origins, v->asn);
 		} else {
 			g->origin.asn = v->asn;
 			memcpy(g->origin.country, v->country, 2);
@@ -724,6 +772,8 @@ static int answer(struct report *r, struct gs_meta *meta, uint64_t *ret_rows, st
 	if (r->groups.count)
 		note_unknown(r, meta);
 	query_note_sources(q, meta, q->cube.folded_here, q->cube.folded_before);
+	if (r->over)
+		query_note(q, meta, "sources of a row are too many where some moved: more than fit in memory; packets and bytes are exact");
 	meta->rows_total = r->groups.count;
 	const uint64_t n = q->q.limit && q->q.limit < r->groups.count ? q->q.limit : r->groups.count;
 	int ret = q->writer.begin(q->writer.arg, q->columns->columns, q->columns->n, meta, true, err);
@@ -744,12 +794,14 @@ int query_report_answer(struct gs_query *q, struct gs_meta *meta, uint64_t *ret_
 	/* groups and votes are at most one and two per entry of the cube, which has a cap: these always fit */
 	const size_t n = cube_count(&q->cube) + cube_fold_count(&q->cube);
 	if (gs_map_init(&r.groups, sizeof(struct group_key), sizeof(struct group), query_map_cap_for(n, sizeof(struct group)), q->q.hash_seed) < 0 ||
-	    gs_map_init(&r.votes, VOTE_KEY_LEN, sizeof(struct vote), query_map_cap_for(2 * n, sizeof(struct vote)), q->q.hash_seed) < 0)
+	    gs_map_init(&r.votes, VOTE_KEY_LEN, sizeof(struct vote), query_map_cap_for(2 * n, sizeof(struct vote)), q->q.hash_seed) < 0 ||
+	    (q->pinned && gs_map_init(&r.seen, sizeof(struct seen), sizeof(struct seen), query_map_cap(q->q.memory_bytes / 4), q->q.hash_seed) < 0))
 		ret = gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	else
 		ret = answer(&r, meta, ret_rows, err);
 	gs_map_done(&r.groups);
 	gs_map_done(&r.votes);
+	gs_map_done(&r.seen);
 	free(r.folds);
 	free(r.order);
 	return ret;

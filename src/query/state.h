@@ -24,6 +24,9 @@ struct gs_query {
 	int sort;               /* place of the column, -1: the question's own order */
 	bool descending;
 	struct query_origins origins;
+	bool asks_origins;      /* the question looks at networks or places of sources */
+	bool pinned;            /* a report whose groups hang on them, and there are pins: `extra` of the cube is the number of an origin */
+	uint64_t pinned_packets;
 	struct gs_arena *notes; /* sentences that the metadata points to */
 
 	/* of everything that matched */
@@ -71,6 +74,12 @@ void query_redact_filters(const struct gs_query *q, struct gs_meta *meta);
 
 /* query.c: a share as a person reads it: "3.1 %", "<0.1 %" for what is not nothing. Returns out. */
 const char *query_percent(double share, char out[16]);
+
+/* query.c: whether a report by this shows where sources are. */
+bool query_shows_origin(enum gs_by by);
+
+/* query.c: the filters on network and country. */
+bool query_origin_matches(const struct gs_filter *f, const struct gs_origin *o);
 
 /* query.c: adds a sighting that matched to the totals. */
 void query_count(struct gs_query *q, const struct gs_sighting *s);

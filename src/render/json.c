@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static void member(struct gs_buf *b, const char *name)
+void json_member(struct gs_buf *b, const char *name)
 {
 	if (b->len && b->data[b->len - 1] != '{')
 		gs_buf_putc(b, ',');
@@ -16,15 +16,15 @@ static void member(struct gs_buf *b, const char *name)
 	gs_buf_puts(b, "\":");
 }
 
-static void number(struct gs_buf *b, const char *name, uint64_t v)
+void json_number(struct gs_buf *b, const char *name, uint64_t v)
 {
-	member(b, name);
+	json_member(b, name);
 	gs_buf_put_u64(b, v);
 }
 
-static void text(struct gs_buf *b, const char *name, const char *v)
+void json_text(struct gs_buf *b, const char *name, const char *v)
 {
-	member(b, name);
+	json_member(b, name);
 	json_string(b, v);
 }
 
@@ -34,12 +34,12 @@ static void time_or_null(struct gs_buf *b, const char *name, bool set, struct gs
 
 	if (set)
 		gs_time_format(t, 6, out);
-	text(b, name, set ? out : NULL);
+	json_text(b, name, set ? out : NULL);
 }
 
 static void texts(struct gs_buf *b, const char *name, const char *const *list, unsigned n)
 {
-	member(b, name);
+	json_member(b, name);
 	gs_buf_putc(b, '[');
 	for (unsigned i = 0; i < n; i++) {
 		if (i)
@@ -56,59 +56,64 @@ static void put_tally(struct gs_buf *b, const struct gs_tally *t)
 
 	for (unsigned i = 0; i < GS_LOST_COUNT; i++)
 		lost += t->lost[i];
-	number(b, "lost", lost);
-	member(b, "lost_by_reason");
+	json_number(b, "lost", lost);
+	json_member(b, "lost_by_reason");
 	gs_buf_putc(b, '{');
 	for (unsigned i = 1; i < GS_LOST_COUNT; i++)
-		number(b, gs_lost_word(i), t->lost[i]);
+		json_number(b, gs_lost_word(i), t->lost[i]);
 	gs_buf_putc(b, '}');
-	number(b, "packets_read", t->packets);
-	number(b, "packets_in_sightings", t->in_sightings);
-	number(b, "fragments", t->fragments);
-	number(b, "fragment_bytes", t->fragment_bytes);
-	number(b, "not_gre", t->not_gre);
-	number(b, "gre_udp", t->gre_udp);
-	number(b, "gre_udp_hidden", t->gre_udp_hidden);
-	number(b, "folded_packets", t->folded_packets);
-	number(b, "records", t->records);
-	number(b, "records_bad", t->records_bad);
-	number(b, "records_other", t->records_other);
+	json_number(b, "packets_read", t->packets);
+	json_number(b, "packets_in_sightings", t->in_sightings);
+	json_number(b, "fragments", t->fragments);
+	json_number(b, "fragment_bytes", t->fragment_bytes);
+	json_number(b, "not_gre", t->not_gre);
+	json_number(b, "gre_udp", t->gre_udp);
+	json_number(b, "gre_udp_hidden", t->gre_udp_hidden);
+	json_number(b, "folded_packets", t->folded_packets);
+	json_number(b, "records", t->records);
+	json_number(b, "records_bad", t->records_bad);
+	json_number(b, "records_other", t->records_other);
 }
 
 static void put_databases(struct gs_buf *b, const struct gs_meta *m)
 {
-	member(b, "databases");
+	json_member(b, "databases");
 	gs_buf_putc(b, '[');
 	for (unsigned i = 0; i < m->n_databases; i++) {
 		gs_buf_puts(b, i ? ",{" : "{");
-		text(b, "name", m->databases[i].name);
-		text(b, "edition", m->databases[i].edition);
-		text(b, "credit", m->databases[i].credit);
+		json_text(b, "name", m->databases[i].name);
+		json_text(b, "edition", m->databases[i].edition);
+		json_text(b, "credit", m->databases[i].credit);
 		gs_buf_putc(b, '}');
 	}
 	gs_buf_putc(b, ']');
 }
 
-static void put_meta(struct gs_buf *b, const struct gs_meta *m)
+void json_meta(struct gs_buf *b, const struct gs_meta *m)
 {
 	gs_buf_puts(b, "\"meta\":{");
-	text(b, "question", m->question);
+	json_text(b, "question", m->question);
 	texts(b, "filters", m->filters, m->n_filters);
 	time_or_null(b, "first_seen", m->packets > 0, m->first_seen);
 	time_or_null(b, "last_seen", m->packets > 0, m->last_seen);
 	texts(b, "sensors", m->sensors, m->n_sensors);
-	number(b, "packets", m->packets);
+	json_number(b, "packets", m->packets);
 	if (m->bytes || !m->packets) {
-		number(b, "bytes", m->bytes);
+		json_number(b, "bytes", m->bytes);
 	} else { /* not zero: unknown */
-		member(b, "bytes");
+		json_member(b, "bytes");
 		gs_buf_puts(b, "null");
 	}
-	number(b, "sources", m->sources);
-	member(b, "sources_estimated");
+	json_number(b, "sources", m->sources);
+	json_member(b, "sources_estimated");
 	gs_buf_puts(b, m->sources_estimated ? "true" : "false");
-	number(b, "sightings", m->sightings);
-	number(b, "rows_total", m->rows_total);
+	if (m->sightings || !m->packets) {
+		json_number(b, "sightings", m->sightings);
+	} else { /* not counted */
+		json_member(b, "sightings");
+		gs_buf_puts(b, "null");
+	}
+	json_number(b, "rows_total", m->rows_total);
 	put_tally(b, &m->tally);
 	put_databases(b, m);
 	texts(b, "notes", m->notes, m->n_notes);
@@ -121,7 +126,7 @@ static int begin(struct gs_render *r, const struct gs_meta *meta, bool complete,
 	r->meta_first = complete;
 	gs_buf_putc(&r->out, '{');
 	if (complete) {
-		put_meta(&r->out, meta);
+		json_meta(&r->out, meta);
 		gs_buf_puts(&r->out, ",\n");
 	}
 	gs_buf_puts(&r->out, "\"rows\":[");
@@ -140,7 +145,7 @@ static int end(struct gs_render *r, const struct gs_meta *meta, struct gs_error 
 	gs_buf_puts(&r->out, r->n_rows ? "\n]" : "]");
 	if (!r->meta_first) {
 		gs_buf_puts(&r->out, ",\n");
-		put_meta(&r->out, meta);
+		json_meta(&r->out, meta);
 	}
 	gs_buf_puts(&r->out, "}\n");
 	return 0;

@@ -1,6 +1,6 @@
 #include "render/json_value.h"
 
-#include "render/utf8.h"
+#include "base/utf8.h"
 
 static void put_char(struct gs_buf *b, uint32_t c)
 {
@@ -21,10 +21,10 @@ static void put_char(struct gs_buf *b, uint32_t c)
 		gs_buf_puts(b, "\\t");
 		break;
 	default:
-		if (render_is_control(c) || c == 0x2028 || c == 0x2029) /* the last two end a line in JavaScript */
+		if (gs_utf8_is_control(c) || c == 0x2028 || c == 0x2029) /* the last two end a line in JavaScript */
 			gs_buf_printf(b, "\\u%04x", (unsigned)c);
 		else
-			render_utf8_put(b, c);
+			gs_utf8_put(b, c);
 	}
 }
 
@@ -35,7 +35,7 @@ void json_string(struct gs_buf *b, const char *text)
 		return;
 	}
 	gs_buf_putc(b, '"');
-	for (uint32_t c; (c = render_utf8_next(&text)) != 0;)
+	for (uint32_t c; (c = gs_utf8_next(&text)) != 0;)
 		put_char(b, c);
 	gs_buf_putc(b, '"');
 }

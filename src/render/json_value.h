@@ -12,4 +12,12 @@ void json_string(struct gs_buf *b, const char *text);
 /* {"column":value,...}: numbers as numbers, exact however large; times, addresses and hexadecimal as strings; unknown is null. */
 void json_row(struct gs_buf *b, const struct gs_column *columns, unsigned n, const struct gs_cell *cells);
 
+/* "name": in an object, with the comma it needs; with a value. */
+void json_member(struct gs_buf *b, const char *name);
+void json_number(struct gs_buf *b, const char *name, uint64_t v);
+void json_text(struct gs_buf *b, const char *name, const char *v);
+
+/* "meta":{...} */
+void json_meta(struct gs_buf *b, const struct gs_meta *m);
+
 #endif

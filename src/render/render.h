@@ -37,4 +37,8 @@ int gs_render_new(const struct gs_render_options *o, struct gs_render **ret, str
 void gs_render_free(struct gs_render *r); /* NULL is fine */
 struct gs_table_writer gs_render_writer(struct gs_render *r);
 
+/* A dossier as one text or one JSON document; the renderer was made for that format. GS_ERR_USAGE: another one. */
+struct gs_dossier;
+int gs_render_dossier(struct gs_render *r, const struct gs_dossier *d, struct gs_error *err);
+
 #endif

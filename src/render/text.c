@@ -8,6 +8,7 @@
  */
 #include "render/out.h"
 #include "render/text_layout.h"
+#include "render/text_pieces.h"
 
 #include "base/arena.h"
 
@@ -453,18 +454,10 @@ static void say_databases(struct gs_render *r, const struct gs_meta *m)
 	gs_buf_done(&b);
 }
 
-static void put_summary(struct gs_render *r, const struct gs_meta *m)
+static void say_notes(struct gs_render *r, const struct gs_meta *m)
 {
 	char note[640];
 
-	if (r->n_rows == 0)
-		gs_buf_puts(&r->out, "nothing matched\n");
-	gs_buf_putc(&r->out, '\n');
-	if (m->sightings || r->n_rows == 0) /* what is no count of sightings (explain) has no totals */
-		say_totals(r, m);
-	if (m->packets)
-		say_span(r, m);
-	say_rows(r, m);
 	say_rest(r, &m->tally);
 	for (unsigned i = 0; i < m->n_notes; i++) {
 		note[0] = ' ';
@@ -473,6 +466,19 @@ static void put_summary(struct gs_render *r, const struct gs_meta *m)
 		put_line(r, "note:", YELLOW, note);
 	}
 	say_databases(r, m);
+}
+
+static void put_summary(struct gs_render *r, const struct gs_meta *m)
+{
+	if (r->n_rows == 0)
+		gs_buf_puts(&r->out, "nothing matched\n");
+	gs_buf_putc(&r->out, '\n');
+	if (m->sightings || r->n_rows == 0) /* what is no count of sightings (explain) has no totals */
+		say_totals(r, m);
+	if (m->packets)
+		say_span(r, m);
+	say_rows(r, m);
+	say_notes(r, m);
 }
 
 static int end(struct gs_render *r, const struct gs_meta *meta, struct gs_error *err)
@@ -490,3 +496,55 @@ static int end(struct gs_render *r, const struct gs_meta *meta, struct gs_error 
 }
 
 const struct render_ops render_text = { .open = open_text, .close = close_text, .begin = begin, .rows = rows, .end = end };
+
+/* -- pieces, for texts that are more than one table ------------------------------------------------------------------------------------- */
+
+locale_t text_locale_enter(const struct gs_render *r)
+{
+	const struct text *t = r->state;
+	return t->locale ? uselocale(t->locale) : (locale_t)0;
+}
+
+void text_locale_leave(locale_t before)
+{
+	if (before)
+		uselocale(before);
+}
+
+void text_line(struct gs_render *r, const char *label, unsigned indent, const char *text)
+{
+	gs_buf_puts(&r->out, color(r, DIM));
+	gs_buf_puts(&r->out, label);
+	gs_buf_puts(&r->out, *label ? color(r, PLAIN) : "");
+	put_prose(r, text, (unsigned)strlen(label), indent);
+}
+
+void text_title(struct gs_render *r, const char *title, const char *rest)
+{
+	gs_buf_puts(&r->out, color(r, BOLD));
+	const unsigned w = text_put_clean(&r->out, title, r->o.utf8, 0);
+	gs_buf_puts(&r->out, color(r, PLAIN));
+	put_prose(r, rest, w, 2);
+}
+
+void text_notes(struct gs_render *r, const struct gs_meta *meta)
+{
+	say_notes(r, meta);
+}
+
+int text_table(struct gs_render *r, const struct gs_table *table, struct gs_error *err)
+{
+	struct text *t = r->state;
+
+	free(t->cells);
+	t->cells = malloc(ROWS_AT_ONCE * table->n_columns * sizeof *t->cells);
+	if (!t->cells)
+		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	t->n_rows = 0;
+	t->tables = 0;
+	t->full = 0;
+	r->columns = table->columns;
+	r->n_columns = table->n_columns;
+	int code = rows(r, table, err);
+	return code < 0 ? code : flush_table(r, err);
+}

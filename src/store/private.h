@@ -8,7 +8,7 @@
  *   cell.c     cells: sums by hour; blocks of them as columns                  rollup.c   rows into cells, runs of blocks, merging
  *   scan.c     questions: which blocks and rows, and what is added up          count.c    how many different sources
  *   keep.c     prune, compact, info                                            check.c    everything against everything
- *   archive.c  out and in                                                      answer.c   answers kept
+ *   archive_*.c out and in (archive.h)                                         answer.c   answers kept
  *   pin.c      origins of the day
  */
 #ifndef GS_STORE_PRIVATE_H
@@ -277,9 +277,13 @@ struct gs_addr block_source(const struct block *b, uint32_t i);
 	X(PLACE_GET, "SELECT asn, as_name, country, region, city, edition, seal FROM place WHERE id = ?1")                       \
 	X(ORIGIN_AT, "SELECT first_day, last_day, place, seal FROM origin WHERE src = ?1 AND first_day <= ?2 "                   \
 	             "ORDER BY first_day DESC LIMIT 1")                                                                          \
+	X(ORIGIN_AFTER, "SELECT first_day, last_day, place, seal FROM origin WHERE src = ?1 AND first_day > ?2 "                 \
+	                "ORDER BY first_day LIMIT 1")                                                                            \
 	X(ORIGIN_PUT, "INSERT OR REPLACE INTO origin(src, first_day, last_day, place, seal) VALUES(?1,?2,?3,?4,?5)")             \
 	X(ORIGIN_DELETE, "DELETE FROM origin WHERE src = ?1 AND first_day = ?2")                                                 \
-	X(ORIGIN_COUNT, "SELECT count(*) FROM origin")
+	X(ORIGIN_ALL, "SELECT src, first_day FROM origin ORDER BY src, first_day")                                              \
+	X(ORIGIN_COUNT, "SELECT count(*) FROM origin")                                                                           \
+	X(ORIGIN_ANY, "SELECT EXISTS(SELECT 1 FROM origin)")
 
 enum stmt {
 #define X(name, sql) Q_##name,
@@ -467,7 +471,8 @@ int inputs_load(struct gs_store *st, struct gs_error *err); /* in a read or writ
 void input_done(struct input *in);
 int input_put(struct gs_store *st, struct input *in, bool is_new, const struct gs_buf *ladder, struct gs_error *err); /* id, or a new one */
 int input_ladder(struct gs_store *st, const struct input *in, struct gs_buf *ret, struct gs_error *err);
-bool ladder_fits(uint64_t units, size_t len); /* whether a ladder of len octets is one of that many units */
+uint64_t ladder_rungs(uint64_t units); /* how many a ladder of so many units has */
+bool ladders_agree(const struct gs_buf *a, const struct gs_buf *b, uint64_t units); /* on every rung up to there */
 void tally_write(const struct gs_tally *t, struct gs_buf *out);
 bool tally_read(const char *text, struct gs_tally *ret);
 

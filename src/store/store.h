@@ -137,6 +137,7 @@ struct gs_input_info {
 	const char *sensor;
 	const char *trouble;         /* the sentence that ended the reading early, "" if none did */
 	const char *like;            /* another input's path that begins with the same packet and goes on otherwise, "" if none does */
+	const char *was;             /* KNOWN, RESUMED, GROWN, SHORTER: the path that its content was known by, "" where that is its own */
 	uint64_t units;              /* frames or records in the store */
 	uint64_t unsure;             /* SHORTER: of these, how many at its end could not be held against the longer one */
 	struct gs_tally tally;       /* of all of it, over all its ingests */
@@ -221,6 +222,38 @@ int gs_store_windows(struct gs_store *st, const struct gs_filter *f, int64_t *re
 /* The balance of all inputs (of the filter's sensors) whose sightings touch [since, until), as one. */
 int gs_store_tally(struct gs_store *st, const struct gs_filter *f, struct gs_tally *ret, struct gs_error *err);
 
+/* ---- origins as they were on the day ---- */
+
+/*
+ * Addresses move: what a database says today need not be where a source was. A pin says where it was on a run of days, by the data that was at hand then.
+ * For one source at most one pin holds on a day; a later one takes the days of those before. Days between two pins that say the same are covered too (the
+ * same edition says the same of them), so that a source has about one pin per place and edition, however long it is watched.
+ */
+struct gs_pin {
+	bool has_network, has_place; /* there was data of this kind; where not, the fields are empty and today's data may say more */
+	uint32_t asn;
+	const char *as_name, *region, *city; /* "" where unknown; lent until the next call into the store */
+	char country[2];             /* two NUL where unknown */
+	const char *edition;         /* which data said so, for people */
+};
+
+#define GS_PIN_TEXT_MAX 1024 /* octets of each text; longer ones are cut */
+
+/* Pins a source from one day (since 1970, UTC) to another, both included. Lasts with the next commit. */
+int gs_store_pin(struct gs_store *st, const struct gs_addr *src, int64_t first_day, int64_t last_day, const struct gs_pin *pin, struct gs_error *err);
+
+struct gs_pin_span {
+	int64_t place;               /* of gs_store_place; 0: no pin holds on these days */
+	int64_t first_day, last_day; /* around the day that was asked for: all of them have this answer */
+};
+
+/* What holds for a source on a day. Sources without an address have no pins. */
+int gs_store_pinned(struct gs_store *st, const struct gs_addr *src, int64_t day, struct gs_pin_span *ret, struct gs_error *err);
+int gs_store_place(struct gs_store *st, int64_t place, struct gs_pin *ret, struct gs_error *err);
+
+/* Whether there are pins at all. */
+int gs_store_any_pins(struct gs_store *st, bool *ret, struct gs_error *err);
+
 /* ---- keeping it ---- */
 
 struct gs_store_info {
@@ -276,5 +309,30 @@ int gs_store_check(struct gs_store *st, bool quick, void (*found)(void *arg, con
 
 /* Asked now and then while gs_store_check runs; false ends it with GS_ERR_INTERRUPTED. rows is 0 until it is known. NULL: nobody is asked. */
 void gs_store_check_progress(struct gs_store *st, bool (*progress)(void *arg, uint64_t rows_done, uint64_t rows), void *arg);
+/* ---- archives: to merge sensors and to move house ---- */
+
+struct gs_archive_result {
+	uint64_t sightings;      /* written, or read and new */
+	uint64_t known;          /* import: read and in the store already */
+	uint64_t cells;          /* hourly sums of rows that are pruned */
+	uint64_t inputs;         /* written, or new or grown */
+	uint64_t pins;           /* origins of the day: runs of days written, or new */
+	uint64_t lines;
+	bool rollups_known;      /* import: the sums were in the store already */
+};
+
+/* Writes rows, what is left of pruned ones, inputs, sensors and pins as JSON lines in zstd with a manifest and checksums to fd, in one moment's view.
+ * `name` stands in messages. GS_ERR_IO: fd cannot be written. */
+int gs_archive_write(struct gs_store *st, int fd, const char *name, struct gs_archive_result *ret, struct gs_error *err);
+
+/*
+ * Reads such an archive (also one that was unpacked) into the store. Rows that are there, by (store, sequence) or because their input is, are left out, so
+ * that doing it twice changes nothing. unnamed_as names the sensor that has no name in the archive; NULL or "": stays unnamed.
+ * *ret (may be NULL) is filled whatever the result, with what is in the store for good. gs_store_settle afterwards is the caller's.
+ * GS_ERR_FORMAT: no archive, or of a newer grescope. GS_ERR_DAMAGED: the sentence names the line; whole parts before it are in the store, and reading
+ * a whole copy later adds the rest. GS_ERR_USAGE: read to its end, but some of it (its sums of pruned rows, or the rows of a capture) overlaps
+ * with what is there and cannot be told apart: that was left out; the sentence says what. Also where an archive of this very store is ahead of it.
+ */
+int gs_archive_read(struct gs_store *st, int fd, const char *name, const char *unnamed_as, struct gs_archive_result *ret, struct gs_error *err);
 
 #endif

@@ -94,7 +94,7 @@ p = exits("beginning", 0, "ingest", "--store", one, put("short.pcap", pcap(frame
 check("a beginning adds nothing", "beginning" in line(p) and "packets 0" in line(p), line(p))
 more = frames + [(T + 5000 + i, frame((203, 0, 113, 9))) for i in range(50)]
 p = exits("grown", 0, "ingest", "--store", one, put("good.pcap", pcap(more)))
-check("grown: only the rest", "grown; packets 50, sightings 1" in line(p) or "grown; packets 50, sightings 2" in line(p), line(p))
+check("grown: only the rest", re.search(r": grown, known so far as .*good\.pcap\.gz; packets 50, sightings [12],", line(p)), line(p))
 cut = put("cut.pcap", pcap([(T, frame((192, 0, 2, 77))), (T + 1, frame((192, 0, 2, 78)))])[:-5])
 for turn, word in (("new", "new; packets 1"), ("known", "known")):
     p = exits(f"cut capture, {turn}", 4, "ingest", "--store", one, cut, says="cut.pcap")
@@ -105,7 +105,7 @@ exits("another window for the rest", 2, "ingest", "--store", one, "--window", "5
       says="another window")
 exits("missing file", 4, "ingest", "--store", one, db("none.pcap"), says="none.pcap")
 p = exits("one bad file does not stop the others", 4, "ingest", "--store", db("two.db"), put("text.txt", b"Dear reader,\nno capture.\n"), good, says="text.txt")
-check("the others are kept", "new; packets 251" in line(p), line(p))
+check("the others are kept", "new; packets 251" in p.stdout.decode(), p.stdout)
 exits("no files", 2, "ingest", says="files")
 exits("no store", 5, "ingest", "--store", put("nostore.db", b"this is no database\n" * 400), good, says="nostore.db")
 exits("wrong sensor name", 2, "ingest", "--store", one, "--sensor", "a\nb", good)
@@ -153,31 +153,6 @@ exits("file and store", 2, "report", "--store", both, a, says="not both")
 exits("nothing matched", 1, "report", "--fail-empty", "--since", "2030-01-01", "--store", both)
 p = run("report", "--by", "total", "-v", "--store", both)
 check("balance from the store", b"packets read 3300 = in sightings 3300" in p.stderr, p.stderr)
-
-# the raw data of the original post, and real captures
-raw = os.path.join(shared, "seed-data", "hinet-raw.csv")
-if os.path.exists(raw):
-    text = open(raw).read().splitlines(keepends=True)
-    half = len(text) // 2
-    for name, parts in (("twice", [text, text]), ("halves", [text[:half], text[:1] + text[half:]]),
-                        ("reversed", [text[:1] + text[half:], text[:half]]), ("growing", [text[:half], text])):
-        for i, part in enumerate(parts):
-            exits(f"hinet {name} {i}", 0, "ingest", "--store", db(name + ".db"), put(f"raw-{name}-{i}.csv", "".join(part).encode()))
-        p = run("report", "--by", "total", "--format", "csv", "--store", db(name + ".db"))
-        check(f"hinet {name}", (rows(p)[0]["packets"], rows(p)[0]["sources"]) == ("24", "18"), p.stdout)
-captures = os.path.join(shared, "captures")
-if os.path.isdir(captures):
-    p = run("ingest", "--store", db("captures.db"), captures)
-    said = [re.match(r"(.*): (\w+).*; packets (\d+), ", x).groups() for x in p.stdout.decode().splitlines()]
-
-    def total(*args):
-        row = rows(run("report", "--by", "total", "--format", "csv", *args))[0]
-        return int(row["packets"]), int(row["bytes"])
-    again = sum(total(path)[0] - int(n) for path, state, n in said if state != "new")  # some begin as others do: those packets are known
-    check("captures: every packet once", total("--store", db("captures.db"))[0] == total(captures)[0] - again, (total(captures), again))
-    new = [path for path, state, n in said if state == "new"]
-    run("ingest", "--store", db("new.db"), *new)
-    check("captures: packets and bytes as from the files", len(new) > 50 and total("--store", db("new.db")) == total(*new), (len(new), total(*new)))
 
 # keeping it
 p = exits("info", 0, "store", "info", "--store", both)

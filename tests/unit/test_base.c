@@ -12,6 +12,7 @@
 #include "base/hll.h"
 #include "base/map.h"
 #include "base/strtab.h"
+#include "base/when.h"
 #include "grescope/grescope.h"
 
 static int64_t parsed(const char *text)
@@ -53,6 +54,18 @@ static void time_is_formatted(void **state)
 	assert_string_equal(out, "1677-09-21T00:12:43Z");
 	gs_time_format(GS_TIME_MAX, 0, out);
 	assert_string_equal(out, "2262-04-11T23:47:16Z");
+}
+
+static void ends_of_time_go_there_and_back(void **state)
+{
+	(void)state;
+	static const int64_t ends[] = { INT64_MIN, INT64_MIN + 1, INT64_MIN + GS_NS_PER_S, INT64_MAX - 1, INT64_MAX };
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		char out[GS_TIME_TEXT_MAX];
+		struct gs_time t = { 0 };
+		assert_true(gs_time_parse(out, gs_time_format((struct gs_time){ ends[i] }, 9, out), &t));
+		assert_int_equal(t.ns, ends[i]);
+	}
 }
 
 static void weeks_follow_iso_8601(void **state)
@@ -239,12 +252,100 @@ static void buffers_and_arenas_grow(void **state)
 	gs_arena_free(a);
 }
 
+/* What the words mean at `now`; an end is written behind it. */
+static const char *when(const char *text, const char *now)
+{
+	static char out[2 * GS_TIME_TEXT_MAX];
+	struct gs_when w;
+	struct gs_time t;
+
+	assert_true(gs_time_parse(now, strlen(now), &t));
+	if (!gs_when_parse(text, strlen(text), t, &w))
+		return "none";
+	size_t n = gs_time_format(w.at, 0, out);
+	if (w.end.ns != INT64_MAX) {
+		out[n++] = ' ';
+		gs_time_format(w.end, 0, out + n);
+	}
+	return out;
+}
+
+static void times_in_words(void **state)
+{
+	static const struct {
+		const char *now, *text, *is;
+	} cases[] = {
+		/* 2026-01-01 is a Thursday: its week began in the year before, and the week before that, 2025-W52, on the 22nd */
+		{ "2026-01-01T00:00:00Z", "today", "2026-01-01T00:00:00Z" },
+		{ "2026-01-01T00:00:00Z", "yesterday", "2025-12-31T00:00:00Z 2026-01-01T00:00:00Z" },
+		{ "2026-01-01T23:59:59Z", "last week", "2025-12-22T00:00:00Z 2025-12-29T00:00:00Z" },
+		{ "2026-01-01T12:00:00Z", "this week", "2025-12-29T00:00:00Z" },
+		{ "2026-01-01T12:00:00Z", "last month", "2025-12-01T00:00:00Z 2026-01-01T00:00:00Z" },
+		{ "2026-01-01T12:00:00Z", "last year", "2025-01-01T00:00:00Z 2026-01-01T00:00:00Z" },
+		{ "2025-12-31T23:59:59Z", "this-year", "2025-01-01T00:00:00Z" },
+		{ "2026-01-01T00:30:00Z", "last hour", "2025-12-31T23:00:00Z 2026-01-01T00:00:00Z" },
+		/* a Monday and a Sunday */
+		{ "2026-11-23T00:00:00Z", "last-week", "2026-11-16T00:00:00Z 2026-11-23T00:00:00Z" },
+		{ "2026-11-22T23:59:59Z", "LAST_Week", "2026-11-09T00:00:00Z 2026-11-16T00:00:00Z" },
+		/* leap days */
+		{ "2024-03-01T08:00:00Z", "yesterday", "2024-02-29T00:00:00Z 2024-03-01T00:00:00Z" },
+		{ "2023-03-01T08:00:00Z", "yesterday", "2023-02-28T00:00:00Z 2023-03-01T00:00:00Z" },
+		{ "2024-03-10T08:00:00Z", "last month", "2024-02-01T00:00:00Z 2024-03-01T00:00:00Z" },
+		{ "2024-02-29T08:00:00Z", "1y", "2023-02-28T08:00:00Z" },
+		{ "2024-03-31T08:00:00Z", "1 month", "2024-02-29T08:00:00Z" },
+		{ "2023-03-31T08:00:00Z", "1 month ago", "2023-02-28T08:00:00Z" },
+		{ "2023-01-31T08:00:00Z", "2mo", "2022-11-30T08:00:00Z" },
+		{ "2024-03-01T00:00:00Z", "1d", "2024-02-29T00:00:00Z" },
+		/* spans */
+		{ "2026-11-22T12:34:56Z", "30d", "2026-10-23T12:34:56Z" },
+		{ "2026-11-22T12:34:56Z", "12h", "2026-11-22T00:34:56Z" },
+		{ "2026-11-22T12:34:56Z", "4w", "2026-10-25T12:34:56Z" },
+		{ "2026-11-22T12:34:56Z", " 90  minutes ago", "2026-11-22T11:04:56Z" },
+		{ "2026-11-22T12:34:56Z", "0s", "2026-11-22T12:34:56Z" },
+		{ "2026-11-22T12:34:56Z", "now", "2026-11-22T12:34:56Z" },
+		/* the calendar */
+		{ "2026-11-22T12:34:56Z", "2017-01-28", "2017-01-28T00:00:00Z" },
+		{ "2026-11-22T12:34:56Z", "2017-01-28T12:00+02:00", "2017-01-28T10:00:00Z" },
+		{ "2026-11-22T12:34:56Z", "2017", "2017-01-01T00:00:00Z" },
+		{ "2026-11-22T12:34:56Z", "2017-12", "2017-12-01T00:00:00Z" },
+		{ "2026-11-22T12:34:56Z", "2020-W53", "2020-12-28T00:00:00Z" },
+		{ "2026-11-22T12:34:56Z", "2021-W01", "2021-01-04T00:00:00Z" },
+		{ "2026-11-22T12:34:56Z", "2015-W01", "2014-12-29T00:00:00Z" },
+		/* none of them */
+		{ "2026-11-22T12:34:56Z", "2021-W53", "none" },
+		{ "2026-11-22T12:34:56Z", "2021-W00", "none" },
+		{ "2026-11-22T12:34:56Z", "2017-13", "none" },
+		{ "2026-11-22T12:34:56Z", "2017-02-29", "none" },
+		{ "2026-11-22T12:34:56Z", "last", "none" },
+		{ "2026-11-22T12:34:56Z", "last second", "none" },
+		{ "2026-11-22T12:34:56Z", "next week", "none" },
+		{ "2026-11-22T12:34:56Z", "last week ago", "none" },
+		{ "2026-11-22T12:34:56Z", "30", "none" },
+		{ "2026-11-22T12:34:56Z", "d", "none" },
+		{ "2026-11-22T12:34:56Z", "ago", "none" },
+		{ "2026-11-22T12:34:56Z", "", "none" },
+		{ "2026-11-22T12:34:56Z", "-3d", "none" },
+		{ "2026-11-22T12:34:56Z", "30 days ago ago", "none" },
+		{ "2026-11-22T12:34:56Z", "1000000w", "none" },
+		{ "2026-11-22T12:34:56Z", "1000000y", "none" },
+		{ "2026-11-22T12:34:56Z", "99999999999999999999d", "none" },
+		{ "2026-11-22T12:34:56Z", "last weeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeek", "none" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (strcmp(when(cases[i].text, cases[i].now), cases[i].is) != 0)
+			fail_msg("\"%s\" at %s is %s, not %s", cases[i].text, cases[i].now, when(cases[i].text, cases[i].now), cases[i].is);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(time_is_parsed),
 		cmocka_unit_test(time_is_formatted),
+		cmocka_unit_test(ends_of_time_go_there_and_back),
 		cmocka_unit_test(weeks_follow_iso_8601),
+		cmocka_unit_test(times_in_words),
 		cmocka_unit_test(every_day_goes_there_and_back),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(prefixes),

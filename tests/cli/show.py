@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""show: one address, prefix or network, from files and from the store. usage: show.py GRESCOPE SOURCE-ROOT"""
+import json
+import re
+
+from helpers import check, db, exits, finish, frame, frame6, mmdb, pcap, put, run
+
+T = 1485573131 - 1485573131 % 86400 + 3600
+DAY = 86400
+KEEPALIVE = b"\x45\0\0\x18\0\1\0\0\xff\x2f\0\0" + bytes((198, 51, 100, 47)) + bytes((192, 0, 2, 1)) + b"\0\0\0\0"
+a, b, far = (192, 0, 2, 1), (192, 0, 2, 77), (203, 0, 113, 9)
+frames = [(T + d * DAY + i * 600, frame(a)) for d in (0, 1, 2, 20, 21, 60) for i in range(3)]
+frames += [(T + 5 * DAY, frame(a, (198, 51, 100, 48), b"\x20\0\x08\0\0\0\x12\x34"))]
+frames += [(T + 3 * DAY + i * 60, frame(b)) for i in range(5)]
+frames += [(T + 9 * DAY, frame(far))]
+frames += [(T + 2 * DAY, frame6("20010db8000000000000000000000001")), (T + 4 * DAY, frame6("20010db8000000000000000000000002"))]
+frames.sort(key=lambda f: f[0])
+capture, store = put("a.pcap", pcap(frames)), db("a.db")
+asn = put("test-asn-ipv4.csv", b"192.0.2.0,192.0.2.127,64496,\"Ev\x1b[31mil\x07\xe2\x80\xae Net\"\n203.0.113.0,203.0.113.255,64497,Far\n")
+city = put("test-city.mmdb", mmdb({((192, 0, 2, 0), 24): ("TW", "Taiwan", "Tai\x1b]0;x\x07pei")}, 1480000000))
+data = ("--asn-db", asn, "--city-db", city)
+exits("ingest", 0, "ingest", "--store", store, capture)
+
+
+def both(name, *args):
+    files, kept = run("show", *args, *data, capture), run("show", *args, *data, "--store", store)
+    check(f"{name}: the store answers as the file does", files.returncode == kept.returncode == 0 and files.stdout == kept.stdout,
+          (files.stdout[-1500:], kept.stdout[-1500:], files.stderr, kept.stderr))
+    return kept.stdout.decode()
+
+
+def doc(*args, source=("--store", store)):
+    p = run("show", *args, *data, "--format", "json", *source)
+    try:
+        return json.loads(p.stdout)
+    except ValueError:
+        check(f"json of {args}", False, (p.stdout, p.stderr))
+        return {"meta": {}, "show": {}}
+
+
+text = both("address", "192.0.2.1")
+for want in (r"network +AS64496", r"seen +2017-01-28 01:00:00 to 2017-03-29 01:20:00 UTC, on 7 of 61 days", r"traffic +19 packets",
+             r"activity +\S{9,10}\n", r"silent +38 days \(2017-02-19 to 2017-03-28\); 14 days", r"unknown +19 packets, 100\.0 %: decoded",
+             r"198\.51\.100\.48 +1 ", r"neighbours in 192\.0\.2\.0/24\n", r"192\.0\.2\.77 ", r"0x0800 +0x00001234 "):
+    check(f"address says {want}", re.search(want, text), text)
+check("no other source among the address's", "203.0.113.9" not in text)
+check("hostile names do no harm", not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text), ascii(text))
+d = doc("192.0.2.1")
+s = d["show"]
+check("json: subject", s["subject"]["kind"] == "address" and s["subject"]["src_asn"] == 64496 and s["subject"]["src_geo"] == "TW", s["subject"])
+check("json: weeks add up", sum(w["packets"] for w in s["weeks"]) == d["meta"]["packets"] == 19 and len(s["weeks"]) == 10, s["weeks"])
+check("json: gaps", [g["days"] for g in s["gaps"]] == [38, 14, 2], s["gaps"])
+check("json: neighbours", [r["src_ip"] for r in s["neighbours"]["rows"]] == ["192.0.2.77"] and s["neighbours"]["rows"][0]["packets"] == 5, s)
+check("json: targets", {r["dst_ip"]: r["packets"] for r in s["targets"]["rows"]} == {"198.51.100.47": 18, "198.51.100.48": 1}, s["targets"])
+check("json: tunnels", {r["gre_key"]: r["packets"] for r in s["tunnels"]["rows"]} == {None: 18, "0x00001234": 1}, s["tunnels"])
+
+text = both("prefix", "192.0.2.0/24")
+check("prefix: both sources", "192.0.2.1 " in text and "192.0.2.77 " in text and "from 2 sources" in text and "203.0.113" not in text, text)
+both("wide prefix", "0.0.0.0/0")
+both("all of IPv6", "::/0")
+check("wide prefix: everything", doc("0.0.0.0/0")["meta"]["packets"] == 25 and doc("::/0")["meta"]["packets"] == 2)
+check("wide prefix: prefixes", doc("0.0.0.0/0")["show"]["prefixes"]["rows_total"] == 2)
+check("a long prefix has neighbours", [r["src_ip"] for r in doc("192.0.2.64/26")["show"]["neighbours"]["rows"]] == ["192.0.2.1"])
+text = both("network", "AS64496")
+check("network: its name and size", re.search(r"network +AS64496 .*; 128 IPv4 addresses", text) and "from 2 sources" in text, text)
+check("network in lower case", doc("as64497")["meta"]["packets"] == 1)
+text = both("IPv6", "2001:db8::1")
+check("IPv6: neighbours in the /48", "neighbours in 2001:db8::/48" in text and "2001:db8::2" in text, text)
+both("some of it", "192.0.2.1", "--since", "2017-02-01", "--until", "2017-02-19")
+check("since and until", doc("192.0.2.1", "--since", "2017-02-01", "--until", "2017-02-19")["meta"]["packets"] == 7)
+check("a class that is not there", doc("192.0.2.1", "--class", "flood")["meta"]["packets"] == 0)
+check("limit", doc("0.0.0.0/0", "--limit", "1")["show"]["sources"]["rows_total"] == 3 and len(doc("0.0.0.0/0", "--limit", "1")["show"]["sources"]["rows"]) == 1)
+
+# nothing there
+for what in ("198.51.100.1", "2001:db8:ffff::/48", "AS64511", "10.0.0.0/8"):
+    text = both(f"{what} is not there", what)
+    check(f"{what}: says so", f"nothing matched: no packet of {what}" in text, text)
+    exits(f"{what}: 1 where asked", 1, "show", what, "--fail-empty", "--store", store)
+empty = db("empty.db")
+exits("an empty store", 0, "ingest", "--store", empty, put("none.pcap", pcap([])))
+p = exits("show from an empty store", 0, "show", "192.0.2.1", "--store", empty)
+check("show from an empty store says so", b"nothing matched" in p.stdout, p.stdout)
+
+# withheld destinations
+for what in ("192.0.2.1", "0.0.0.0/0", "AS64496"):
+    text = both(f"{what} withheld", what, "--redact-dst")
+    check(f"{what}: no destination shows", "198.51.100" not in text and "REDACTED" in text, text)
+    check(f"{what}: nor in json", "198.51.100" not in json.dumps(doc(what, "--redact-dst")))
+exits("a destination that is asked for", 0, "show", "192.0.2.1", "--dst", "198.51.100.48", "--store", store)
+check("dst", doc("192.0.2.1", "--dst", "198.51.100.48")["meta"]["packets"] == 1)
+
+# reasons
+why = put("why.pcap", pcap([(T + i * 10, frame(a, inner=KEEPALIVE)) for i in range(4)] + [(T + 100, frame(a, gre=b"\0\7\x08\0", inner=b""))]))
+text = run("show", "192.0.2.1", why).stdout.decode()
+check("reasons in plain words", re.search(r"tunnel\.keepalive 4 packets, 80\.0 %: tunnel keepalive\n +because ", text) and "nothing behind it" in text, text)
+check("why decoding stopped", re.search(r"malformed +1 packet, 20\.0 %", text) and "because" in text.split("malformed")[1], text)
+
+# pins
+pinned = db("pinned.db")
+run("ingest", "--store", pinned, "--pin-origin", *data, capture)
+p = run("show", "192.0.2.1", "--store", pinned)
+check("pins show", re.search(rb"pinned +2017-01-28 to 2017-03-29: AS64496 ", p.stdout) and rb"\x1b" not in p.stdout, p.stdout)
+check("a pinned network is found without data", b"from 2 sources" in run("show", "AS64496", "--store", pinned).stdout)
+
+# a terminal without UTF-8, or a narrow one
+p = run("show", "192.0.2.1", "--store", store, env={"LC_ALL": "C"})
+check("ASCII", p.stdout.isascii() and re.search(rb"activity +[._:=+*%#-]+\n", p.stdout), p.stdout)
+p = run("show", "192.0.2.1", "--store", store, env={"COLUMNS": "60"})
+check("narrow", all(len(x) <= 100 for x in p.stdout.decode().splitlines()), p.stdout)
+
+# pruned rows
+run("store", "prune", "--older-than", "30d", "--store", store)
+p = exits("pruned", 0, "show", "192.0.2.1", "--store", store)
+check("pruned: sums stay, reasons go", b"19 packets" in p.stdout and b"no longer there to say why" in p.stdout and b"0x00001234" in p.stdout, p.stdout)
+
+# memory: many sources, a small cap
+many = put("many.pcap", pcap([(T + i // 20, frame((10, i >> 16 & 255, i >> 8 & 255, i & 255))) for i in range(60000)]))
+p = exits("many sources in little memory", 0, "show", "10.0.0.0/8", "--memory", "4M", "--format", "json", many)
+d = json.loads(p.stdout)
+check("packets stay exact", d["meta"]["packets"] == 60000 and sum(c["packets"] for c in d["show"]["classes"]) == 60000 and
+      abs(d["meta"]["sources"] - 60000) < 6000 and d["meta"]["sources_estimated"], d["meta"])
+
+# usage
+exits("no word", 2, "show", "--store", store, says="AS3462")
+for word in ("nobody", "AS", "AS0", "AS4294967296", "AS3462x", "192.0.2", "192.0.2.0/33", "", "-1", "AS-1"):
+    exits(f"wrong word {word!r}", 2, "show", "--store", store, "--", word, says="expected")
+for form in ("csv", "tsv", "jsonl", "badpackets"):
+    exits(f"no {form}", 2, "show", "192.0.2.1", "--format", form, "--store", store, says="text or json")
+exits("file and store", 2, "show", "192.0.2.1", "--store", store, capture, says="not both")
+exits("sort", 2, "show", "192.0.2.1", "--sort", "packets", "--store", store, says="--sort")
+exits("two networks", 2, "show", "AS64496", "--asn", "64497", "--store", store, says="--asn")
+exits("no store", 5, "show", "192.0.2.1", "--store", db("nowhere.db"), says="there is no store")
+exits("no file", 4, "show", "192.0.2.1", db("nowhere.pcap"), says="nowhere.pcap")
+p = exits("a cut capture", 4, "show", "192.0.2.1", put("cut.pcap", pcap(frames)[:-5]), says="cut.pcap")
+check("a cut capture is shown as far as it goes", b"covers what could be read" in p.stdout, p.stdout)
+finish()
