@@ -58,7 +58,10 @@ static int part_name(int fd, const char *path, struct gs_error *err)
 
 static void print_export(FILE *to, const char *name, const struct gs_archive_result *a)
 {
-	fprintf(to, "%s: sightings %" PRIu64 ", hourly sums of pruned ones %" PRIu64 ", inputs %" PRIu64 "\n", name, a->sightings, a->cells, a->inputs);
+	fprintf(to, "%s: sightings %" PRIu64 ", hourly sums of pruned ones %" PRIu64 ", inputs %" PRIu64, name, a->sightings, a->cells, a->inputs);
+	if (a->pins)
+		fprintf(to, ", pinned origins %" PRIu64, a->pins);
+	fputc('\n', to);
 }
 
 static int export_file(struct gs_store *st, const struct options *o, const char *path, struct gs_error *err)
@@ -123,9 +126,10 @@ static int import_one(const struct options *o, const char *path, struct gs_store
 	int r = *ret_st ? 0 : store_open(o, GS_STORE_CREATE, ret_st, &err);
 	if (r == 0) {
 		r = gs_archive_read(*ret_st, fd, name, o->sensor, &a, &err);
-		if (!o->quiet && (r == 0 || a.sightings || a.known || a.cells || a.inputs)) {
+		if (!o->quiet && (r == 0 || a.sightings || a.known || a.cells || a.inputs || a.pins)) {
 			printf("%s: sightings %" PRIu64 ", known already %" PRIu64, name, a.sightings, a.known);
-			printf(", hourly sums of pruned ones %" PRIu64 "%s, inputs %" PRIu64 "\n", a.cells, a.rollups_known ? " (known already)" : "", a.inputs);
+			printf(", hourly sums of pruned ones %" PRIu64 "%s, inputs %" PRIu64, a.cells, a.rollups_known ? " (known already)" : "", a.inputs);
+			printf(a.pins ? ", pinned origins %" PRIu64 "\n" : "\n", a.pins);
 		}
 	}
 	if (fd != STDIN_FILENO)

@@ -35,7 +35,7 @@ static void info_text(const struct gs_store_info *i)
 	printf("inputs     %" PRIu64 ", not finished %" PRIu64 "; sensors %" PRIu64 "\n", i->n_inputs, i->n_inputs_open, i->n_sensors);
 }
 
-static void json_time(struct gs_buf *b, const char *name, bool set, struct gs_time t)
+static void info_time(struct gs_buf *b, const char *name, bool set, struct gs_time t)
 {
 	char text[GS_TIME_TEXT_MAX];
 	gs_time_format(t, 6, text);
@@ -64,9 +64,9 @@ static int info_json(const struct gs_store_info *i, struct gs_error *err)
 	json_number(&b, "row_sightings", i->raw_sightings);
 	json_number(&b, "pruned_sightings", i->pruned_sightings);
 	json_number(&b, "unrolled_sightings", i->unrolled_sightings);
-	json_time(&b, "first", i->sightings > 0, i->first);
-	json_time(&b, "last", i->sightings > 0, i->last);
-	json_time(&b, "rows_first", i->raw_sightings > 0, i->raw_first);
+	info_time(&b, "first", i->sightings > 0, i->first);
+	info_time(&b, "last", i->sightings > 0, i->last);
+	info_time(&b, "rows_first", i->raw_sightings > 0, i->raw_first);
 	json_number(&b, "inputs", i->n_inputs);
 	json_number(&b, "inputs_open", i->n_inputs_open);
 	json_number(&b, "sensors", i->n_sensors);

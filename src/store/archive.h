@@ -99,6 +99,7 @@ void io_row(struct io *io, uint64_t *seq, struct gs_sighting *s);
 struct archived_pin {
 	struct gs_addr src;
 	int64_t first_day, last_day;
+	uint64_t network, place; /* whether there was data of this kind */
 	uint64_t asn;
 	const char *as_name, *country, *region, *city, *edition;
 };

@@ -91,7 +91,7 @@ void io_cell(struct io *io, struct cell *c)
 	c->shape.key = (uint32_t)key;
 	c->shape.proto = (uint16_t)proto;
 	c->hour = hour_of(c->first_ns);
-	if (c->last_ns < c->first_ns || !c->sightings || c->flags & ~(unsigned)(GS_SIGHTING_FOLDED | GS_SIGHTING_DST_FOLDED) || c->shape.has > 7 ||
+	if (c->last_ns < c->first_ns || !c->sightings || c->flags & ~(unsigned)CELL_FLAGS || c->shape.has > 7 ||
 	    c->shape.version > 7 || (c->src.family && c->sources))
 		line_wrong(io->in, "a sum that cannot be");
 }
@@ -221,14 +221,16 @@ void io_pin(struct io *io, struct archived_pin *p)
 	io_addr(io, "pin", &p->src);
 	io_date(io, "from", &p->first_day);
 	io_date(io, "to", &p->last_day);
+	io_uint(io, "network", &p->network, 0, 1, NONE);
 	io_uint(io, "asn", &p->asn, 0, UINT32_MAX, NONE);
-	io_text(io, "as_name", &p->as_name, TEXT_MAX, NONE);
+	io_text(io, "as_name", &p->as_name, GS_PIN_TEXT_MAX, NONE);
+	io_uint(io, "place", &p->place, 0, 1, NONE);
 	io_text(io, "country", &p->country, 2, NONE);
-	io_text(io, "region", &p->region, TEXT_MAX, NONE);
-	io_text(io, "city", &p->city, TEXT_MAX, NONE);
-	io_text(io, "edition", &p->edition, TEXT_MAX, NONE);
+	io_text(io, "region", &p->region, GS_PIN_TEXT_MAX, NONE);
+	io_text(io, "city", &p->city, GS_PIN_TEXT_MAX, NONE);
+	io_text(io, "edition", &p->edition, GS_PIN_TEXT_MAX, NONE);
 	io_end(io);
-	if (io->in && (!p->src.family || p->last_day < p->first_day))
+	if (io->in && (!p->src.family || p->last_day < p->first_day || strlen(p->country) == 1))
 		line_wrong(io->in, "a pin that cannot be");
 }
 

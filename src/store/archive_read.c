@@ -519,6 +519,34 @@ static int sums_end(struct reader *r)
 	return e;
 }
 
+/* ---- origins of the day ---- */
+
+/* Days that have a pin here keep it. */
+static int pin_take(struct reader *r)
+{
+	struct io io = { .in = &r->l };
+	struct archived_pin p = { 0 };
+	io_pin(&io, &p);
+	int e = line_check(r);
+	struct gs_pin pin = { .has_network = p.network, .has_place = p.place, .asn = (uint32_t)p.asn, .as_name = p.as_name, .region = p.region, .city = p.city,
+		              .edition = p.edition };
+	if (e == 0 && *p.country)
+		memcpy(pin.country, p.country, 2);
+	for (int64_t day = p.first_day; e == 0 && day <= p.last_day;) {
+		struct gs_pin_span span;
+		e = gs_store_pinned(r->st, &p.src, day, &span, r->err);
+		if (e < 0)
+			break;
+		int64_t last = span.last_day < p.last_day ? span.last_day : p.last_day;
+		if (!span.place) {
+			e = gs_store_pin(r->st, &p.src, day, last, &pin, r->err);
+			r->part.pins++;
+		}
+		day = last + 1;
+	}
+	return e == GS_ERR_USAGE ? wrong(r, "a pin that cannot be") : e;
+}
+
 /* ---- parts ---- */
 
 static void part_begin(struct reader *r, const char *what)
@@ -564,6 +592,8 @@ static int part_line(struct reader *r)
 
 	if (strcmp(r->what, "sensors") == 0 && strcmp(kind, "sensor") == 0)
 		return sensor_take(r);
+	if (strcmp(r->what, "pins") == 0 && strcmp(kind, "pin") == 0)
+		return pin_take(r);
 	if (!rows && !pruned)
 		return wrong(r, "does not belong where it stands");
 	if (strcmp(kind, "seq") == 0)
@@ -613,6 +643,7 @@ static int part_end(struct reader *r)
 		r->done.known += r->part.known;
 		r->done.cells += r->part.cells;
 		r->done.inputs += r->part.inputs;
+		r->done.pins += r->part.pins;
 		r->done.rollups_known |= r->part.rollups_known;
 	}
 	r->parts += x == 0;
@@ -627,7 +658,7 @@ static int part_read(struct reader *r)
 	int e = line_check(r);
 	if (e < 0)
 		return e;
-	if (strcmp(what, "sensors") == 0 ? r->n_sensors != 0 : strcmp(what, "rows") != 0 && strcmp(what, "pruned") != 0)
+	if (strcmp(what, "sensors") == 0 ? r->n_sensors != 0 : strcmp(what, "rows") != 0 && strcmp(what, "pruned") != 0 && strcmp(what, "pins") != 0)
 		return wrong(r, "a part that is not known");
 	part_begin(r, what);
 	for (;;) {

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -438,13 +439,67 @@ static int pruned_write(struct writer *w, const struct ranges *gone, const struc
 	return r < 0 ? r : part_end(w);
 }
 
+/* ---- origins of the day ---- */
+
+static int pin_write(struct writer *w, const struct gs_addr *src, int64_t day)
+{
+	struct gs_pin_span span;
+	struct gs_pin pin;
+	char country[3];
+	int r = gs_store_pinned(w->st, src, day, &span, w->err);
+	if (r == 0)
+		r = gs_store_place(w->st, span.place, &pin, w->err);
+	if (r < 0)
+		return r;
+	snprintf(country, sizeof country, "%.2s", pin.country);
+	struct archived_pin p = { .src = *src, .first_day = span.first_day, .last_day = span.last_day, .network = pin.has_network, .place = pin.has_place,
+		                  .asn = pin.asn, .as_name = pin.as_name, .country = country, .region = pin.region, .city = pin.city, .edition = pin.edition };
+	struct io io = line_begin(w);
+	io_pin(&io, &p);
+	w->res->pins++;
+	return line_done_(w, true);
+}
+
+static int pins_write(struct writer *w)
+{
+	sqlite3_stmt *q = db_stmt(w->st, Q_ORIGIN_ALL, w->err);
+	int r = q ? part_begin(w, "pins") : GS_ERR_STORE;
+	while (r == 0 && (r = db_step(w->st, q, w->err, "reading pinned origins")) > 0) {
+		struct gs_addr src = { 0 };
+		const uint8_t *octets;
+		size_t len;
+		int64_t day;
+		if (!col_blob(q, 0, 16, &octets, &len) || (len != 4 && len != 16) || !col_int(q, 1, INT32_MIN, INT32_MAX, &day)) {
+			r = store_damaged(w->st, w->err, "a pinned origin holds a value that cannot be");
+			break;
+		}
+		memcpy(src.b, octets, len);
+		src.family = len == 4 ? 4 : 6;
+		r = pin_write(w, &src, day);
+	}
+	if (q)
+		sqlite3_reset(q);
+	return r < 0 ? r : part_end(w);
+}
+
+static int pins_count(struct gs_store *st, uint64_t *ret, struct gs_error *err)
+{
+	sqlite3_stmt *q = db_stmt(st, Q_ORIGIN_COUNT, err);
+	int r = q ? db_step(st, q, err, "reading pinned origins") : GS_ERR_STORE;
+	if (r <= 0)
+		return r;
+	*ret = (uint64_t)sqlite3_column_int64(q, 0);
+	sqlite3_reset(q);
+	return 0;
+}
+
 /* ---- all of it ---- */
 
-static int manifest_write(struct writer *w, const struct pruned *days, size_t n_days)
+static int manifest_write(struct writer *w, const struct pruned *days, size_t n_days, uint64_t pins)
 {
 	const struct gs_store *st = w->st;
 	struct manifest m = { .version = ARCHIVE_VERSION, .made_by = "grescope " GRESCOPE_VERSION, .store = (uint64_t)st->meta.store, .sensors = st->n_sensors,
-		              .inputs = st->inputs->n, .rows = rows_in(st->batches, st->n_batches), .first_ns = INT64_MAX, .last_ns = INT64_MIN };
+		              .inputs = st->inputs->n, .pins = pins, .rows = rows_in(st->batches, st->n_batches), .first_ns = INT64_MAX, .last_ns = INT64_MIN };
 	struct io io = line_begin(w);
 	for (size_t i = 0; i < st->n_batches; i++) {
 		m.first_ns = st->batches[i].min_ns < m.first_ns ? st->batches[i].min_ns : m.first_ns;
@@ -471,6 +526,7 @@ static int store_write(struct writer *w)
 	struct pruned *days = NULL;
 	struct ranges gone = { 0 };
 	size_t n_days = 0;
+	uint64_t pins = 0;
 	int r = directories_load(st, w->err);
 	if (r == 0)
 		r = inputs_load(st, w->err);
@@ -486,7 +542,10 @@ static int store_write(struct writer *w)
 		if (st->n_batches)
 			memcpy(w->batches, st->batches, st->n_batches * sizeof *w->batches);
 		qsort(w->batches, st->n_batches, sizeof *w->batches, by_input);
-		r = manifest_write(w, days, n_days);
+		r = pins_count(st, &pins, w->err);
+	}
+	if (r == 0) {
+		r = manifest_write(w, days, n_days, pins);
 	}
 	if (r == 0)
 		r = sensors_write(w);
@@ -494,6 +553,8 @@ static int store_write(struct writer *w)
 		r = pruned_write(w, &gone, days, n_days);
 	if (r == 0)
 		r = rows_write(w, gone.n > 0);
+	if (r == 0 && pins)
+		r = pins_write(w);
 	if (r == 0)
 		r = close_write(w);
 	free(days);

@@ -300,7 +300,7 @@ static int check_inputs_alone(struct check *c)
 	for (size_t i = 0; r == 0 && c->inputs_ok && i < st->inputs->n; i++) {
 		const struct input *in = &st->inputs->list[i];
 		r = part(c, input_ladder(st, in, &ladder, &why), &why, &ok);
-		if (r == 0 && ok && !in->live && !ladder_fits(in->units, ladder.len))
+		if (r == 0 && ok && !in->live && ladder.len != ladder_rungs(in->units) * 4)
 			trouble(c, "input %" PRId64 " (%s) has hashes for another number of packets than it has", in->id, in->path);
 		if (c->sensors_ok && in->sensor > st->n_sensors)
 			trouble(c, "input %" PRId64 " (%s) is of a sensor that is not there", in->id, in->path);

@@ -338,11 +338,6 @@ static uint64_t last_rung(uint64_t units)
 	return units <= LADDER_DENSE ? units : units - units % LADDER_STEP;
 }
 
-bool ladder_fits(uint64_t units, size_t len)
-{
-	return len == (units ? (rung_number(last_rung(units)) + 1) * 4 : 0);
-}
-
 static uint32_t rung_at(const struct gs_buf *ladder, uint64_t units, bool *ret_there)
 {
 	uint32_t v = 0;

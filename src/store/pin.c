@@ -218,7 +218,7 @@ static int pin_run(struct gs_store *st, const struct gs_addr *src, struct run ru
 		} else if (old.last >= run.first) {
 			r = run_cut(st, src, &old, &run, err);
 		}
-		if (old.first <= run.first) /* the one before: what lies further back is not touched */
+		if (old.first < run.first) /* the one before: what lies further back is not touched */
 			break;
 	}
 	if (r >= 0)

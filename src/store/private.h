@@ -287,6 +287,8 @@ struct gs_addr block_source(const struct block *b, uint32_t i);
 	                "ORDER BY first_day LIMIT 1")                                                                            \
 	X(ORIGIN_PUT, "INSERT OR REPLACE INTO origin(src, first_day, last_day, place, seal) VALUES(?1,?2,?3,?4,?5)")             \
 	X(ORIGIN_DELETE, "DELETE FROM origin WHERE src = ?1 AND first_day = ?2")                                                 \
+	X(ORIGIN_ALL, "SELECT src, first_day FROM origin ORDER BY src, first_day")                                              \
+	X(ORIGIN_COUNT, "SELECT count(*) FROM origin")                                                                           \
 	X(ORIGIN_ANY, "SELECT EXISTS(SELECT 1 FROM origin)")                                                                     \
 	X(BOT_ALL, "SELECT input, part, number, sensor, first_ns, last_ns, data, seal FROM bot ORDER BY input, part, number")    \
 	X(BOT_PART, "SELECT coalesce(max(part), 0) FROM bot WHERE input = ?1")                                                   \

@@ -56,10 +56,10 @@ check("not to a terminal", p.returncode == 2 and b"terminal" in p.stderr, p.stde
 p = exits("import both", 0, "store", "import-archive", "--store", merged, "--sensor", "south", a, b)
 check("the capture that both have counts once", "known already" in lines(p)[1] and total("--store", merged)[0] == 4500, lines(p))
 same("merged", both, merged, KEYS)
-before = run("store", "info", "--store", merged).stdout.splitlines()[3:]
+before = run("store", "info", "--store", merged).stdout.splitlines()[5:]
 p = exits("again, the other way round", 0, "store", "import-archive", "--store", merged, b, a)
 check("nothing new", all(": sightings 0, known already" in x and x.endswith("inputs 0") for x in lines(p)), lines(p))
-check("and nothing changed", run("store", "info", "--store", merged).stdout.splitlines()[3:] == before)
+check("and nothing changed", run("store", "info", "--store", merged).stdout.splitlines()[5:] == before)
 same("twice", both, merged)
 p = exits("captures are known", 0, "ingest", "--store", merged, "--sensor", "north", one, third)
 check("captures are known: all", lines(p)[-1].startswith("2 files: known 2;"), lines(p))
@@ -108,5 +108,9 @@ for _ in range(3):
     if left:
         os.unlink(db("stopped.jz"))
 
+for name in sorted(os.listdir(tmp)):
+    if name.endswith(".db") and os.path.getsize(db(name)) and run("store", "info", "--store", db(name)).returncode == 0:
+        p = run("store", "check", "--store", db(name))
+        check(f"{name} is sound", p.returncode == 0, p.stdout + p.stderr)
 shutil.rmtree(tmp)
 end()

@@ -212,5 +212,9 @@ check("quiet: only what is wrong", p.stdout == b"" and b"none.pcap" in p.stderr 
 p = run("ingest", "--store", db("full.db"), db("moved.pcap"), stdout=open("/dev/full", "w"))
 check("stdout is full", p.returncode == 4 and b"stdout" in p.stderr, (p.returncode, p.stderr))
 
+for name in sorted(os.listdir(tmp)):
+    if name.endswith(".db") and os.path.getsize(db(name)) and run("store", "info", "--store", db(name)).returncode == 0:
+        p = run("store", "check", "--store", db(name))
+        check(f"{name} is sound", p.returncode == 0, p.stdout + p.stderr)
 shutil.rmtree(tmp)
 end()

@@ -725,6 +725,56 @@ static void a_sensors_own_inputs_come_along_once(void **state)
 	store_drop(a), store_drop(b);
 }
 
+static const char *pinned_as(struct gs_store *st, const struct gs_addr *src, int64_t day)
+{
+	static char text[200];
+	struct gs_pin_span span;
+	struct gs_pin pin;
+	assert_int_equal(gs_store_pinned(st, src, day, &span, NULL), 0);
+	if (!span.place)
+		return "";
+	assert_int_equal(gs_store_place(st, span.place, &pin, NULL), 0);
+	snprintf(text, sizeof text, "%d/%u/%s %d/%.2s/%s/%s %s", pin.has_network, pin.asn, pin.as_name, pin.has_place, pin.country, pin.region, pin.city, pin.edition);
+	return text;
+}
+
+static void pinned_origins_come_along(void **state)
+{
+	(void)state;
+	struct gs_store *a = store_new(), *b = store_new();
+	const struct gs_pin first = { .has_network = true, .has_place = true, .asn = 3462, .as_name = "HiNet \"x\"", .region = "", .city = "Taipei", .country = "TW",
+		                      .edition = "2017-02" };
+	const struct gs_pin second = { .has_network = true, .asn = 0, .as_name = "", .region = "", .city = "", .edition = "2017-03" };
+	const struct gs_pin other = { .has_place = true, .as_name = "", .region = "Bayern", .city = "", .country = { 0 }, .edition = "2018-01" };
+	struct gs_addr four = { .b = { 192, 0, 2, 1 }, .family = 4 }, six = { .b = { 0x20, 1, 0x0d, 0xb8, 1 }, .family = 6 };
+	struct gs_archive_result r;
+	assert_int_equal(gs_store_pin(a, &four, 17200, 17230, &first, NULL), 0);
+	assert_int_equal(gs_store_pin(a, &four, 17240, 17250, &second, NULL), 0);
+	assert_int_equal(gs_store_pin(a, &six, -3, 3, &other, NULL), 0);
+	assert_int_equal(gs_store_commit(a, NULL), 0);
+	assert_int_equal(gs_store_pin(b, &four, 17210, 17215, &other, NULL), 0); /* stays */
+	assert_int_equal(gs_store_commit(b, NULL), 0);
+	int fd = archive_of(a, &r);
+	assert_int_equal(r.pins, 3);
+	import_well(b, fd, &r);
+	assert_true(r.pins >= 3);
+	for (int64_t day = 17190; day < 17260; day++) {
+		char theirs[200];
+		snprintf(theirs, sizeof theirs, "%s", pinned_as(day >= 17210 && day <= 17215 ? b : a, &four, day));
+		assert_string_equal(pinned_as(b, &four, day), theirs);
+	}
+	for (int64_t day = -10; day < 10; day++) {
+		char theirs[200];
+		snprintf(theirs, sizeof theirs, "%s", pinned_as(a, &six, day));
+		assert_string_equal(pinned_as(b, &six, day), theirs);
+	}
+	assert_string_equal(pinned_as(b, &four, 17212), "0/0/ 1//Bayern/ 2018-01");
+	import_well(b, fd, &r);
+	assert_int_equal(r.pins, 0);
+	close(fd);
+	store_drop(a), store_drop(b);
+}
+
 static void own_archives(void **state)
 {
 	(void)state;
@@ -863,6 +913,7 @@ int main(void)
 		cmocka_unit_test(captures_count_once),
 		cmocka_unit_test(sums_that_overlap_are_left_out),
 		cmocka_unit_test(a_sensors_own_inputs_come_along_once),
+		cmocka_unit_test(pinned_origins_come_along),
 		cmocka_unit_test(own_archives),
 		cmocka_unit_test(what_is_no_archive),
 		cmocka_unit_test(cut_archives_are_recognised),
