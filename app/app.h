@@ -50,6 +50,7 @@ struct options {
 	bool window_given;
 	struct gs_time older_than; /* GS_TIME_MIN: not given */
 	size_t max_bytes;          /* 0: not given */
+	uint64_t packet_first, packet_last; /* 0: not given */
 	const char *given[16];   /* filters as they were given, for the metadata */
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
@@ -72,6 +73,8 @@ enum option_group {
 	OPT_DATA = 1u << 4,   /* place and network databases */
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
+	OPT_FORMAT = 1u << 7, /* of OPT_TABLE only the format */
+	OPT_PACKET = 1u << 8,
 	OPT_TREND = 1u << 12, /* --by as `trend` has it */
 };
 
@@ -123,6 +126,7 @@ void balance_print(const struct gs_tally *t);
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err);
 int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
 
+int cmd_explain(const struct options *o);
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
 int cmd_report(const struct options *o);

@@ -23,6 +23,10 @@ static const struct verb verbs[] = {
 	  "  grescope trend --since 180d --limit 10            from the store\n"
 	  "  grescope trend --by class --format csv captures/\n",
 	  OPT_INPUT | OPT_FILTER | OPT_TABLE | OPT_TREND | OPT_DATA | OPT_STORE, cmd_trend },
+	{ "explain", "[options] FILE", "one packet, layer by layer, and what each rule said of it",
+	  "  grescope explain capture.pcap                     the first GRE packet\n"
+	  "  grescope explain --packet 42 capture.pcap\n",
+	  OPT_FORMAT | OPT_PACKET, cmd_explain },
 	{ "ingest", "[options] FILE...", "keep the sightings of files in the store; what is in it already is left out",
 	  "  grescope ingest captures/\n"
 	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n",

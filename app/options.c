@@ -14,7 +14,7 @@
 enum option_id {
 	ID_BY = 256, ID_SINCE, ID_UNTIL, ID_SENSOR, ID_ASN, ID_COUNTRY, ID_CLASS, ID_SRC, ID_DST, ID_SORT, ID_LIMIT, ID_FORMAT, ID_NO_HEADER,
 	ID_UTC, ID_REDACT, ID_ASN_DB, ID_CITY_DB, ID_COLOR, ID_WINDOW, ID_MEMORY, ID_INCLUDE_UDP, ID_FAIL_EMPTY,
-	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_TREND_BY,
+	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PACKET, ID_TREND_BY,
 };
 
 static const struct option_row {
@@ -34,15 +34,16 @@ static const struct option_row {
 	{ ID_DST, "dst", "PREFIX,...", OPT_FILTER, "destination address in PREFIX" },
 	{ ID_SORT, "sort", "COLUMN", OPT_TABLE, "sort by COLUMN, -COLUMN for the largest first" },
 	{ ID_LIMIT, "limit", "N", OPT_TABLE, "at most N rows (0, the default: all)" },
-	{ ID_FORMAT, "format", "NAME", OPT_TABLE, "text (default), csv, tsv, json, jsonl, badpackets" },
-	{ ID_NO_HEADER, "no-header", NULL, OPT_TABLE, "csv and tsv without their first line" },
-	{ ID_UTC, "utc", NULL, OPT_TABLE, "times in UTC; always so" },
+	{ ID_FORMAT, "format", "NAME", OPT_TABLE | OPT_FORMAT, "text (default), csv, tsv, json, jsonl, badpackets" },
+	{ ID_NO_HEADER, "no-header", NULL, OPT_TABLE | OPT_FORMAT, "csv and tsv without their first line" },
+	{ ID_UTC, "utc", NULL, OPT_TABLE | OPT_FORMAT, "times in UTC; always so" },
 	{ ID_REDACT, "redact-dst", NULL, OPT_TABLE, "hide destination addresses, wherever they would show" },
-	{ ID_COLOR, "color", "WHEN", OPT_TABLE, "auto (default), always, never; NO_COLOR is honoured" },
+	{ ID_COLOR, "color", "WHEN", OPT_TABLE | OPT_FORMAT, "auto (default), always, never; NO_COLOR is honoured" },
 	{ ID_FAIL_EMPTY, "fail-empty", NULL, OPT_TABLE, "exit with 1 if nothing matched" },
 	{ ID_WINDOW, "window", "SECONDS", OPT_INPUT, "a sighting sums up a window of SECONDS (default 60); 0: every packet is one" },
 	{ ID_MEMORY, "memory", "SIZE", OPT_INPUT, "cap on memory for sightings (default 256M); past it new sources are folded, and counted" },
 	{ ID_INCLUDE_UDP, "include-udp", NULL, OPT_INPUT, "also GRE in UDP (ports 4754, 4755, in Geneve, VXLAN, GUE)" },
+	{ ID_PACKET, "packet", "N[-M]", OPT_PACKET, "packet N of the file, or N to M, counted from 1 (default: the first that is GRE)" },
 	{ ID_STORE, "store", "PATH", OPT_STORE, "the store (default $GRESCOPE_STORE, else ~/.local/state/grescope/store.db)" },
 	{ ID_OLDER_THAN, "older-than", "SPAN", OPT_PRUNE, "rows older than SPAN go, such as 30d, 26w; hourly sums of them stay" },
 	{ ID_MAX_SIZE, "max-size", "SIZE", OPT_PRUNE, "oldest rows go until the store is at most SIZE, such as 500M" },
@@ -130,6 +131,20 @@ static bool parse_u64(const char *text, uint64_t max, uint64_t *ret)
 		return false;
 	*ret = n;
 	return true;
+}
+
+/* "12" or "12-40". */
+static bool parse_range(const char *text, uint64_t *ret_first, uint64_t *ret_last)
+{
+	char first[24];
+	size_t n = strcspn(text, "-");
+
+	if (n >= sizeof first)
+		return false;
+	memcpy(first, text, n);
+	first[n] = '\0';
+	return parse_u64(first, UINT64_MAX, ret_first) && parse_u64(text[n] ? text + n + 1 : first, UINT64_MAX, ret_last) && *ret_first >= 1 &&
+	       *ret_first <= *ret_last;
 }
 
 /* A point in time, or a span before now: 30d, 12h, 90m, 2w. */
@@ -303,6 +318,8 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 	case ID_INCLUDE_UDP:
 		o->include_udp = true;
 		return 0;
+	case ID_PACKET:
+		return parse_range(value, &o->packet_first, &o->packet_last) ? 0 : usage_error(verb, "--packet %s: expected a number from 1 on, or N-M", value);
 	case ID_STORE:
 		o->store = value;
 		return 0;

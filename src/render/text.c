@@ -473,7 +473,8 @@ static void put_summary(struct gs_render *r, const struct gs_meta *m)
 	put_findings(r, m, m->n_findings_first, m->n_findings);
 	if (m->n_findings > m->n_findings_first)
 		gs_buf_putc(&r->out, '\n');
-	say_totals(r, m);
+	if (m->sightings || r->n_rows == 0) /* what is no count of sightings (explain) has no totals */
+		say_totals(r, m);
 	if (m->packets)
 		say_span(r, m);
 	say_rows(r, m);

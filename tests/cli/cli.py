@@ -190,6 +190,25 @@ p = run("report", "--memory", "4M", "--by", "total", "--format", "csv",
         put("many.pcap", pcap([(T, gre((10, i >> 16, i >> 8 & 255, i & 255))) for i in range(40000)])))
 check("past the cap totals are exact", list(csv.DictReader(io.StringIO(p.stdout.decode())))[0]["packets"] == "40000", p.stdout)
 
+# explain
+p = exits("explain shows the first GRE packet", 0, "explain", "--format", "csv", put("third.pcap", pcap([(T, b"\0" * 60), (T, b"\0" * 60), (T, gre())])))
+rows = list(csv.DictReader(io.StringIO(p.stdout.decode())))
+check("explain: the packet", {r["packet"] for r in rows} == {"3"}, rows[:2])
+check("explain: outer and inner source", [(r["offset"], r["value"]) for r in rows if r["field"] == "ip.src"] == [("26", "192.0.2.1"), ("50", "10.0.0.1")], rows)
+check("explain: rules and verdict", any(r["layer"] == "rule" and r["field"] == "backscatter" and r["value"] == "no" for r in rows) and
+      any(r["layer"] == "verdict" and r["field"] == "class" and r["value"] for r in rows), rows[-9:])
+p = exits("explain a range", 0, "explain", "--packet", "2-4", "--format", "jsonl", good)
+check("explain: three packets", {json.loads(line)["packet"] for line in p.stdout.splitlines()} == {2, 3, 4}, p.stdout[:300])
+check("explain: text without totals", b"sighting" not in exits("explain text", 0, "explain", good).stdout)
+exits("explain a packet that is not there", 4, "explain", "--packet", "21", good, says="only 20")
+exits("explain packet 0", 2, "explain", "--packet", "0", good, says="from 1 on")
+exits("explain a range the wrong way round", 2, "explain", "--packet", "4-2", good)
+exits("explain nothing", 2, "explain", says="one capture file")
+exits("explain two", 2, "explain", good, good, says="one capture file")
+exits("explain without GRE", 0, "explain", put("none.pcap", pcap([(T, b"\0" * 60)])), says="none of its packets is GRE")
+exits("explain a cut file", 4, "explain", "--packet", "20", put("cut.pcap", open(good, "rb").read()[:-30]), says="cut.pcap")
+exits("explain raw data", 2, "explain", put("raw.csv", b'"Source IP","_time",count,Protocol\n"192.0.2.1","2017-01-28T03:12:11.000+0000",1,47\n'), says="no packets")
+
 # the raw data of the original post
 raw = os.path.join(shared, "seed-data", "hinet-raw.csv")
 if os.path.exists(raw):

@@ -1,17 +1,31 @@
 /*
- * fuzz_decode.c - any octets as a frame of any link type: decode, classify, sum up, put into words
+ * fuzz_decode.c - any octets as a frame of any link type: decode, classify, sum up, put into words, explain
  *
  * The first octet chooses the link type, the second how much of the frame was cut off (wire length beyond the captured one). Asserted: offsets stay inside the frame,
  * numbers inside their lists, and the same frame gives the same verdict.
  */
 #include "classify/classify.h"
 #include "decode/decode.h"
+#include "explain/explain.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define HOLDS(x) ((x) ? (void)0 : abort())
+
+/* A field lies in the frame, and its texts end. */
+static int explained(void *arg, const struct gs_table *t, struct gs_error *err)
+{
+	const struct gs_frame *f = arg;
+
+	(void)err;
+	HOLDS(t->n_rows == 1 && t->n_columns == 8);
+	HOLDS(!t->cells[3].set || t->cells[3].u64 + t->cells[4].u64 <= f->caplen);
+	for (unsigned i = 1; i < 8; i++)
+		HOLDS(i == 3 || i == 4 || !t->cells[i].set || strlen(t->cells[i].text) < 4096);
+	return 0;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -31,6 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	HOLDS(p.stop_off <= n && p.n_gre <= GS_MAX_GRE);
 	for (unsigned i = 0; i < p.n_layers; i++)
 		HOLDS(p.layers[i].off + p.layers[i].len <= n && p.layers[i].kind < GS_LAYER_COUNT);
+	const struct gs_table_writer w = { .rows = explained, .arg = &f };
+	HOLDS(gs_explain(&f, &p, &w, NULL) == 0);
 	if (p.outcome != GS_OUT_GRE && p.outcome != GS_OUT_GRE_UDP)
 		return 0;
 	HOLDS(p.gre_off <= n && p.payload_off <= n && p.ip_end <= n && p.n_gre >= 1);

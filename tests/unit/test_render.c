@@ -346,7 +346,7 @@ static void answers_have_findings_and_small_numbers(void **state)
 		{ .real = 0.012345678, .set = true },  { .u64 = 0, .set = true }, { .set = false },
 		{ .real = -0.5, .set = true },         { .set = false },          { .set = false },
 	};
-	const struct gs_meta meta = { .question = "q", .findings = { "First, before.", "Then, after." }, .n_findings = 2, .n_findings_first = 1, .rows_total = 3 };
+	const struct gs_meta meta = { .question = "q", .findings = { "First, before.", "Then, after." }, .n_findings = 2, .n_findings_first = 1, .rows_total = 3, .sightings = 3 };
 	struct sink s = { 0 };
 	struct gs_render_options o = options(GS_FORMAT_CSV, &s);
 
@@ -368,7 +368,7 @@ static void answers_have_findings_and_small_numbers(void **state)
 		       "1.83753e-268  yes  0123456789abcdefghijklmnopqrstuvwxyz0123456789\n"
 		       "   0.0123457  no   -\n"
 		       "        -0.5  -    -\n"
-		       "\nThen, after.\n\n0 packets, 0 sources in 0 sightings\n");
+		       "\nThen, after.\n\n0 packets, 0 sources in 3 sightings\n");
 	}
 }
 
