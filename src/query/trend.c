@@ -26,10 +26,10 @@ static int init_maps(struct gs_trend *t)
 	const uint64_t seed = t->q.hash_seed;
 
 	if (gs_map_init(&t->groups, sizeof(uint32_t), sizeof(struct trend_group), query_map_cap(3 * part), seed) < 0 ||
-	    gs_map_init(&t->v4, KEY4, sizeof(struct trend_source4), query_map_cap(5 * part), seed) < 0 ||
-	    gs_map_init(&t->v6, KEY6, sizeof(struct trend_source6), query_map_cap(5 * part), seed) < 0 ||
-	    gs_map_init(&t->days, KEY_DAY, sizeof(struct trend_day), query_map_cap(3 * part), seed) < 0 ||
-	    gs_map_init(&t->weeks, KEY_WEEK, sizeof(struct trend_week), query_map_cap(3 * part), seed) < 0 ||
+	    gs_map_init(&t->v4, KEY4, sizeof(struct trend_source4), query_map_cap(6 * part), seed) < 0 ||
+	    gs_map_init(&t->v6, KEY6, sizeof(struct trend_source6), query_map_cap(6 * part), seed) < 0 ||
+	    gs_map_init(&t->days, KEY_DAY, sizeof(struct trend_day), query_map_cap(2 * part), seed) < 0 ||
+	    gs_map_init(&t->weeks, KEY_WEEK, sizeof(struct trend_week), query_map_cap(4 * part), seed) < 0 ||
 	    gs_map_init(&t->bots, sizeof(struct trend_bot), sizeof(struct trend_bot), query_map_cap_for(TREND_MAX_BOTS, sizeof(struct trend_bot)), seed) < 0)
 		return GS_ERR_NOMEM;
 	t->origins = calloc(TREND_ORIGINS, sizeof *t->origins);
@@ -205,7 +205,7 @@ static size_t left(size_t cap, const struct gs_map *other)
 /* The record of a source that is in the sample, made if it is new; NULL where it is not in the sample, *ret < 0 where memory ran out. */
 static void *source_get(struct gs_trend *t, const struct gs_addr *a, uint64_t hash, uint32_t set, bool *ret_new, int *ret)
 {
-	const size_t cap = query_map_cap(t->q.memory_bytes / 16 * 5);
+	const size_t cap = query_map_cap(t->q.memory_bytes / 16 * 6);
 	struct trend_source4 k4 = { .set = set };
 	struct trend_source6 k6 = { .set = set, .family = a->family };
 
@@ -408,13 +408,33 @@ static int bot_add(struct gs_trend *t, const struct gs_sighting *s)
 	return 0;
 }
 
+#define BATCH 64
+
+/* The slots of all sources of a batch are on their way before the first is needed: with a year's sources each look-up would wait for memory. */
+static void prefetch(struct gs_trend *t, const struct gs_sighting *s, size_t n)
+{
+	uint64_t hash[BATCH];
+
+	for (size_t i = 0; i < n; i++) {
+		struct trend_source4 key = { .set = t->q.by == GS_TREND_CLASS ? s[i].class_ : 0 };
+		memcpy(key.addr, s[i].src.b, sizeof key.addr);
+		hash[i] = QUERY_KEY_HASH(&t->v4, &key, KEY4);
+		gs_map_prefetch(&t->v4, hash[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		gs_map_prefetch_record(&t->v4, hash[i]);
+}
+
 static int take(void *arg, const struct gs_sighting *s, size_t n, struct gs_error *err)
 {
 	struct gs_trend *t = arg;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (i % BATCH == 0)
+			prefetch(t, s + i, n - i < BATCH ? n - i : BATCH);
 		if (take_one(t, &s[i]) < 0 || bot_add(t, &s[i]) < 0)
 			return gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	}
 	return 0;
 }
 
@@ -439,6 +459,12 @@ struct gs_sighting_sink gs_trend_bots_sink(struct gs_trend *t)
 bool gs_trend_wants_bots(const struct gs_trend *t)
 {
 	return t->floods && t->bots.count == 0 && t->q.by == GS_TREND_NETWORK;
+}
+
+void gs_trend_set_sightings(struct gs_trend *t, uint64_t sightings)
+{
+	if (t->sightings == t->all_sightings) /* else only some of them match, and the sums do not tell how many */
+		t->sightings_told = sightings;
 }
 
 void gs_trend_watched(struct gs_trend *t, struct gs_time first, struct gs_time last)

@@ -265,7 +265,7 @@ static void fill_meta(const struct gs_trend *t, struct gs_meta *meta)
 {
 	meta->packets = t->shown.packets;
 	meta->bytes = t->shown.bytes;
-	meta->sightings = t->sightings;
+	meta->sightings = t->sightings_told ? t->sightings_told : t->sightings;
 	meta->sources = t->shown_sources;
 	meta->rows_total = t->n_rows;
 	for (uint32_t i = 0; i < t->groups.count; i++)
