@@ -52,7 +52,9 @@ static int ask_store(struct run *r, const struct gs_filter *f, struct gs_error *
 	struct gs_store_info info;
 
 	int code = gs_store_scan(r->store, f, gs_trend_needs(r->trend), &so, &sink, &r->scan, err);
-	if (code == 0 && (code = gs_store_info(r->store, &info, err)) == 0 && info.sightings) /* a filter narrows what matched, not what was watched */
+	if (code == 0)
+		code = gs_store_info(r->store, &info, err);
+	if (code == 0 && info.sightings && f->n_sensors == 0) /* filters narrow what matched, not what was watched */
 		gs_trend_watched(r->trend, info.first, info.last);
 	if (code == 0)
 		gs_trend_set_sightings(r->trend, r->scan.sightings);

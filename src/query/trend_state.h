@@ -3,10 +3,10 @@
  *
  * trend.c takes sightings in, trend_count.c counts and tests, trend_say.c puts it into words, trend_answer.c makes the rows.
  *
- * Memory, as parts of the cap: sources 6/16, weeks of networks 4/16, networks 3/16 (a hundred thousand in 16 MiB: all there are), sources by week and day
- * 2/16. Sources are kept one by one while they fit. When they no longer do, only those stay whose hash begins with one more zero bit, and so on (P. B. Gibbons, "Distinct Sampling for
- * Highly-Accurate Answers to Distinct Values Queries", VLDB 2001): what stays is a fair sample of the sources, whoever sends how much, so that shares
- * and tests over it are right, with less sharpness. Packets are never sampled.
+ * Memory, as parts of the cap: sources 6/16, weeks of networks 4/16, networks 3/16 (a hundred thousand in 16 MiB: all there are), sources by week
+ * and day 2/16. Sources are kept one by one while they fit. When they no longer do, only those stay whose hash begins with one more zero bit, and so
+ * on (P. B. Gibbons, "Distinct Sampling for Highly-Accurate Answers to Distinct Values Queries and Event Reports", VLDB 2001): what stays is a fair
+ * sample of the sources, whoever sends how much, so that shares and tests over it are right, with less sharpness. Packets are never sampled.
  */
 #ifndef GS_QUERY_TREND_STATE_H
 #define GS_QUERY_TREND_STATE_H
