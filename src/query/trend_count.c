@@ -281,7 +281,7 @@ static void choose_shown(struct gs_trend *t)
 		bool listed = t->q.by == GS_TREND_CLASS || f->n_asn == 0;
 		for (unsigned k = 0; k < f->n_asn && !listed; k++)
 			listed = g->id && f->asn[k] == g->id;
-		g->shown = listed && g->sums.packets + g->folded + g->sources4 + g->sources6 > 0;
+		g->shown = listed && (g->sums.packets || g->folded || g->sources4 || g->sources6);
 		t->n_rows += g->shown;
 		if (g->shown && t->q.by == GS_TREND_NETWORK && f->n_asn)
 			t->shown_sources = query_add(t->shown_sources, trend_sources(t, g), &t->saturated);

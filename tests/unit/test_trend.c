@@ -649,6 +649,22 @@ static void folded_sources_are_unknown(void **state)
 	done(&a);
 }
 
+static void counts_stop_at_their_limit(void **state)
+{
+	struct answer a;
+	struct gs_trend *t = ask(&plain, &table, &a);
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++)
+		push_one(t, "198.51.100.1", MONDAY + i * 7 * DAY, UINT64_MAX);
+	finish(t, &a);
+	assert_int_equal(a.n_rows, 1);
+	assert_string_equal(cell(&a, 0, "packets"), "18446744073709551615");
+	real_is(&a, 0, "slope_per_week", 0);
+	assert_true(told(&a, "stands at its limit, 2^64 - 1"));
+	done(&a);
+}
+
 /* -- filters and order ------------------------------------------------------------------------------------------------------------------- */
 
 static void filters(void **state)
@@ -861,6 +877,7 @@ int main(void)
 		cmocka_unit_test(many_networks),
 		cmocka_unit_test(weeks_beyond_memory),
 		cmocka_unit_test(folded_sources_are_unknown),
+		cmocka_unit_test(counts_stop_at_their_limit),
 		cmocka_unit_test(filters),
 		cmocka_unit_test(order_and_limit),
 		cmocka_unit_test(redaction),
