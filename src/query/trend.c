@@ -15,6 +15,7 @@
 #define KEY6 offsetof(struct trend_source6, group)
 #define KEY_DAY offsetof(struct trend_day, days)
 #define KEY_WEEK offsetof(struct trend_week, packets)
+#define ALL_WEEKS 31000u /* that gs_time can name */
 
 _Static_assert(KEY4 == 8 && KEY6 == 24 && KEY_DAY == 16 && KEY_WEEK == 8 && sizeof(struct trend_bot) == 24, "keys have no padding");
 
@@ -30,6 +31,7 @@ static int init_maps(struct gs_trend *t)
 	    gs_map_init(&t->v6, KEY6, sizeof(struct trend_source6), query_map_cap(6 * part), seed) < 0 ||
 	    gs_map_init(&t->days, KEY_DAY, sizeof(struct trend_day), query_map_cap(2 * part), seed) < 0 ||
 	    gs_map_init(&t->weeks, KEY_WEEK, sizeof(struct trend_week), query_map_cap(4 * part), seed) < 0 ||
+	    gs_map_init(&t->all_weeks, KEY_WEEK, sizeof(struct trend_week), query_map_cap_for(ALL_WEEKS, sizeof(struct trend_week)), seed) < 0 ||
 	    gs_map_init(&t->bots, sizeof(struct trend_bot), sizeof(struct trend_bot), query_map_cap_for(TREND_MAX_BOTS, sizeof(struct trend_bot)), seed) < 0)
 		return GS_ERR_NOMEM;
 	t->origins = calloc(TREND_ORIGINS, sizeof *t->origins);
@@ -105,6 +107,7 @@ void gs_trend_free(struct gs_trend *t)
 	gs_map_done(&t->v6);
 	gs_map_done(&t->days);
 	gs_map_done(&t->weeks);
+	gs_map_done(&t->all_weeks);
 	gs_map_done(&t->bots);
 	gs_arena_free(t->arena);
 	free(t->origins);
@@ -309,19 +312,15 @@ static uint32_t network_number(struct gs_trend *t, const struct gs_origin *o, ui
 	return number_of(t, g);
 }
 
-static int week_add(struct gs_trend *t, uint32_t group, const struct gs_sighting *s)
+static bool week_add(struct gs_trend *t, struct gs_map *weeks, uint32_t group, const struct gs_sighting *s)
 {
 	const struct trend_week key = { .group = group, .week = (int32_t)trend_week_of(s->first.ns) };
 	bool is_new;
-	struct trend_week *w = gs_map_get(&t->weeks, QUERY_KEY_HASH(&t->weeks, &key, KEY_WEEK), &key, &is_new);
+	struct trend_week *w = gs_map_get(weeks, QUERY_KEY_HASH(weeks, &key, KEY_WEEK), &key, &is_new);
 
-	if (w) {
+	if (w)
 		w->packets = query_add(w->packets, s->packets, &t->saturated);
-	} else { /* the group has no series then: one with holes would show a trend that is none */
-		struct trend_group *g = trend_group_at(t, group);
-		g->cut_packets = query_add(g->cut_packets, s->packets, &t->saturated);
-	}
-	return 0;
+	return w != NULL;
 }
 
 /* The sighting's group: by its class, or by the network that its source was found in before or is found in now. */
@@ -387,7 +386,9 @@ static int take_one(struct gs_trend *t, const struct gs_sighting *s)
 		t->sightings++;
 	}
 	t->floods |= s->class_ == GS_CLASS_FLOOD_MIRAI_GREIP || s->class_ == GS_CLASS_FLOOD_MIRAI_GREETH;
-	return week_add(t, group, s);
+	if (!week_add(t, &t->weeks, group, s)) /* the group has no series then: one with holes would show a trend that is none */
+		g->cut_packets = query_add(g->cut_packets, s->packets, &t->saturated);
+	return week_add(t, &t->all_weeks, 0, s) ? 0 : GS_ERR_NOMEM;
 }
 
 static int bot_add(struct gs_trend *t, const struct gs_sighting *s)

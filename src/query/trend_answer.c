@@ -96,6 +96,8 @@ static const char *slope_text(struct gs_trend *t, const struct trend_group *g)
 
 	if (g->slope == 0)
 		return "0";
+	if (fabs(g->slope) < 0.05)
+		return gs_arena_printf(t->arena, "%s%+.1g%s", sure ? "" : "(", g->slope, sure ? "" : ")");
 	return gs_arena_printf(t->arena, "%s%+.*f%s", sure ? "" : "(", fabs(g->slope) < 10 ? 2 : 0, g->slope, sure ? "" : ")");
 }
 

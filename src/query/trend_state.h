@@ -92,6 +92,7 @@ struct gs_trend {
 	bool descending;
 	struct gs_arena *arena;  /* sentences and pictures */
 	struct gs_map groups, v4, v6, days, weeks, bots;
+	struct gs_map all_weeks; /* as weeks, of group 0: everything together, for which there is always room */
 	struct trend_origin *origins;
 	unsigned level, days_level; /* of the sampling */
 	struct query_sums all;   /* of what the shares are of */
