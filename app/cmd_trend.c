@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#define BOT_ROWS_MAX 1000000u /* of a store whose rows are read one by one for the bots they name: a second or two */
+
 /* Columns that the picture of the weeks may take: a year, half of one, or what a narrow terminal can spare. */
 static unsigned picture_width(unsigned terminal)
 {
@@ -50,9 +52,16 @@ static int ask_store(struct run *r, const struct gs_filter *f, struct gs_error *
 	struct gs_store_info info;
 
 	int code = gs_store_scan(r->store, f, gs_trend_needs(r->trend), &so, &sink, &r->scan, err);
-	if (code == 0 && (code = gs_store_info(r->store, &info, err)) == 0 && info.sightings) /* a filter narrows what matched, not what was watched */
+	if (code == 0)
+		code = gs_store_info(r->store, &info, err);
+	if (code == 0 && info.sightings && f->n_sensors == 0) /* filters narrow what matched, not what was watched */
 		gs_trend_watched(r->trend, info.first, info.last);
-	if (code == 0 && gs_trend_wants_bots(r->trend)) {
+	if (code == 0)
+		gs_trend_set_sightings(r->trend, r->scan.sightings);
+	if (code == 0 && gs_trend_wants_bots(r->trend) && info.raw_sightings > BOT_ROWS_MAX) {
+		if (r->meta.n_notes < 16)
+			r->meta.notes[r->meta.n_notes++] = "bot processes are not counted: the store has too many rows to read each of them for this";
+	} else if (code == 0 && gs_trend_wants_bots(r->trend)) {
 		const uint32_t mirai = 1u << GS_CLASS_FLOOD_MIRAI_GREIP | 1u << GS_CLASS_FLOOD_MIRAI_GREETH;
 		floods.classes = f->classes ? f->classes & mirai : mirai;
 		code = gs_store_scan(r->store, &floods, GS_NEED_BOT, &so, &bots, &r->bots, err);

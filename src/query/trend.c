@@ -15,6 +15,7 @@
 #define KEY6 offsetof(struct trend_source6, group)
 #define KEY_DAY offsetof(struct trend_day, days)
 #define KEY_WEEK offsetof(struct trend_week, packets)
+#define ALL_WEEKS 31000u /* that gs_time can name */
 
 _Static_assert(KEY4 == 8 && KEY6 == 24 && KEY_DAY == 16 && KEY_WEEK == 8 && sizeof(struct trend_bot) == 24, "keys have no padding");
 
@@ -26,10 +27,11 @@ static int init_maps(struct gs_trend *t)
 	const uint64_t seed = t->q.hash_seed;
 
 	if (gs_map_init(&t->groups, sizeof(uint32_t), sizeof(struct trend_group), query_map_cap(3 * part), seed) < 0 ||
-	    gs_map_init(&t->v4, KEY4, sizeof(struct trend_source4), query_map_cap(5 * part), seed) < 0 ||
-	    gs_map_init(&t->v6, KEY6, sizeof(struct trend_source6), query_map_cap(5 * part), seed) < 0 ||
-	    gs_map_init(&t->days, KEY_DAY, sizeof(struct trend_day), query_map_cap(3 * part), seed) < 0 ||
-	    gs_map_init(&t->weeks, KEY_WEEK, sizeof(struct trend_week), query_map_cap(3 * part), seed) < 0 ||
+	    gs_map_init(&t->v4, KEY4, sizeof(struct trend_source4), query_map_cap(6 * part), seed) < 0 ||
+	    gs_map_init(&t->v6, KEY6, sizeof(struct trend_source6), query_map_cap(6 * part), seed) < 0 ||
+	    gs_map_init(&t->days, KEY_DAY, sizeof(struct trend_day), query_map_cap(2 * part), seed) < 0 ||
+	    gs_map_init(&t->weeks, KEY_WEEK, sizeof(struct trend_week), query_map_cap(4 * part), seed) < 0 ||
+	    gs_map_init(&t->all_weeks, KEY_WEEK, sizeof(struct trend_week), query_map_cap_for(ALL_WEEKS, sizeof(struct trend_week)), seed) < 0 ||
 	    gs_map_init(&t->bots, sizeof(struct trend_bot), sizeof(struct trend_bot), query_map_cap_for(TREND_MAX_BOTS, sizeof(struct trend_bot)), seed) < 0)
 		return GS_ERR_NOMEM;
 	t->origins = calloc(TREND_ORIGINS, sizeof *t->origins);
@@ -105,6 +107,7 @@ void gs_trend_free(struct gs_trend *t)
 	gs_map_done(&t->v6);
 	gs_map_done(&t->days);
 	gs_map_done(&t->weeks);
+	gs_map_done(&t->all_weeks);
 	gs_map_done(&t->bots);
 	gs_arena_free(t->arena);
 	free(t->origins);
@@ -205,7 +208,7 @@ static size_t left(size_t cap, const struct gs_map *other)
 /* The record of a source that is in the sample, made if it is new; NULL where it is not in the sample, *ret < 0 where memory ran out. */
 static void *source_get(struct gs_trend *t, const struct gs_addr *a, uint64_t hash, uint32_t set, bool *ret_new, int *ret)
 {
-	const size_t cap = query_map_cap(t->q.memory_bytes / 16 * 5);
+	const size_t cap = query_map_cap(t->q.memory_bytes / 16 * 6);
 	struct trend_source4 k4 = { .set = set };
 	struct trend_source6 k6 = { .set = set, .family = a->family };
 
@@ -309,19 +312,15 @@ static uint32_t network_number(struct gs_trend *t, const struct gs_origin *o, ui
 	return number_of(t, g);
 }
 
-static int week_add(struct gs_trend *t, uint32_t group, const struct gs_sighting *s)
+static bool week_add(struct gs_trend *t, struct gs_map *weeks, uint32_t group, const struct gs_sighting *s)
 {
 	const struct trend_week key = { .group = group, .week = (int32_t)trend_week_of(s->first.ns) };
 	bool is_new;
-	struct trend_week *w = gs_map_get(&t->weeks, QUERY_KEY_HASH(&t->weeks, &key, KEY_WEEK), &key, &is_new);
+	struct trend_week *w = gs_map_get(weeks, QUERY_KEY_HASH(weeks, &key, KEY_WEEK), &key, &is_new);
 
-	if (w) {
+	if (w)
 		w->packets = query_add(w->packets, s->packets, &t->saturated);
-	} else { /* the group has no series then: one with holes would show a trend that is none */
-		struct trend_group *g = trend_group_at(t, group);
-		g->cut_packets = query_add(g->cut_packets, s->packets, &t->saturated);
-	}
-	return 0;
+	return w != NULL;
 }
 
 /* The sighting's group: by its class, or by the network that its source was found in before or is found in now. */
@@ -387,7 +386,9 @@ static int take_one(struct gs_trend *t, const struct gs_sighting *s)
 		t->sightings++;
 	}
 	t->floods |= s->class_ == GS_CLASS_FLOOD_MIRAI_GREIP || s->class_ == GS_CLASS_FLOOD_MIRAI_GREETH;
-	return week_add(t, group, s);
+	if (!week_add(t, &t->weeks, group, s)) /* the group has no series then: one with holes would show a trend that is none */
+		g->cut_packets = query_add(g->cut_packets, s->packets, &t->saturated);
+	return week_add(t, &t->all_weeks, 0, s) ? 0 : GS_ERR_NOMEM;
 }
 
 static int bot_add(struct gs_trend *t, const struct gs_sighting *s)
@@ -408,13 +409,33 @@ static int bot_add(struct gs_trend *t, const struct gs_sighting *s)
 	return 0;
 }
 
+#define BATCH 64
+
+/* The slots of all sources of a batch are on their way before the first is needed: with a year's sources each look-up would wait for memory. */
+static void prefetch(struct gs_trend *t, const struct gs_sighting *s, size_t n)
+{
+	uint64_t hash[BATCH];
+
+	for (size_t i = 0; i < n; i++) {
+		struct trend_source4 key = { .set = t->q.by == GS_TREND_CLASS ? s[i].class_ : 0 };
+		memcpy(key.addr, s[i].src.b, sizeof key.addr);
+		hash[i] = QUERY_KEY_HASH(&t->v4, &key, KEY4);
+		gs_map_prefetch(&t->v4, hash[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		gs_map_prefetch_record(&t->v4, hash[i]);
+}
+
 static int take(void *arg, const struct gs_sighting *s, size_t n, struct gs_error *err)
 {
 	struct gs_trend *t = arg;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (i % BATCH == 0)
+			prefetch(t, s + i, n - i < BATCH ? n - i : BATCH);
 		if (take_one(t, &s[i]) < 0 || bot_add(t, &s[i]) < 0)
 			return gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	}
 	return 0;
 }
 
@@ -439,6 +460,12 @@ struct gs_sighting_sink gs_trend_bots_sink(struct gs_trend *t)
 bool gs_trend_wants_bots(const struct gs_trend *t)
 {
 	return t->floods && t->bots.count == 0 && t->q.by == GS_TREND_NETWORK;
+}
+
+void gs_trend_set_sightings(struct gs_trend *t, uint64_t sightings)
+{
+	if (t->sightings == t->all_sightings) /* else only some of them match, and the sums do not tell how many */
+		t->sightings_told = sightings;
 }
 
 void gs_trend_watched(struct gs_trend *t, struct gs_time first, struct gs_time last)

@@ -42,6 +42,9 @@ unsigned gs_trend_needs(const struct gs_trend *t);
 /* Something was watching from first to last, whether or not it saw anything that the sink is given; times of sightings count by themselves. */
 void gs_trend_watched(struct gs_trend *t, struct gs_time first, struct gs_time last);
 
+/* How many sightings the sums stand for that were given, where sums were given. */
+void gs_trend_set_sightings(struct gs_trend *t, uint64_t sightings);
+
 /* Whether classes were seen whose sightings may name a bot that sums do not show; then these can be given, as they were stored, to gs_trend_bots_sink. */
 bool gs_trend_wants_bots(const struct gs_trend *t);
 struct gs_sighting_sink gs_trend_bots_sink(struct gs_trend *t);

@@ -31,7 +31,7 @@ enum trend_cell {
 #define C_SOURCE_SHARE { "source_share", "Of sources", "share of all sources, 0 to 1", GS_CELL_REAL, 0, 0 }
 #define C_SPACE_SHARE { "space_share", "Of space", "share of the routed IPv4 address space, 0 to 1", GS_CELL_REAL, 0, 0 }
 #define C_RATIO { "ratio", "Times", "share of IPv4 sources over share of space", GS_CELL_REAL, 0, 0 }
-#define C_P_VALUE { "p_value", "p", "chance of so many IPv4 sources or more by the share of space, exact binomial, Holm's correction over all networks", GS_CELL_REAL, 0, 0 }
+#define C_P_VALUE { "p_value", "p", "chance of so many IPv4 sources by the share of space: exact binomial, Holm over all networks", GS_CELL_REAL, 0, 0 }
 #define C_STANDS_OUT { "stands_out", "Stands out", "p_value below 0.01, ratio of 2 or more, 3 sources or more", GS_CELL_BOOL, 0, 0 }
 #define C_SLOPE_PER_WEEK { "slope_per_week", "Change", "packets a week more each week, Theil-Sen", GS_CELL_REAL, 0, 0 }
 #define C_SLOPE_P { "slope_p", "p", "of that change, Mann-Kendall, two-sided", GS_CELL_REAL, 0, 0 }
@@ -96,6 +96,8 @@ static const char *slope_text(struct gs_trend *t, const struct trend_group *g)
 
 	if (g->slope == 0)
 		return "0";
+	if (fabs(g->slope) < 0.05)
+		return gs_arena_printf(t->arena, "%s%+.1g%s", sure ? "" : "(", g->slope, sure ? "" : ")");
 	return gs_arena_printf(t->arena, "%s%+.*f%s", sure ? "" : "(", fabs(g->slope) < 10 ? 2 : 0, g->slope, sure ? "" : ")");
 }
 
@@ -265,7 +267,7 @@ static void fill_meta(const struct gs_trend *t, struct gs_meta *meta)
 {
 	meta->packets = t->shown.packets;
 	meta->bytes = t->shown.bytes;
-	meta->sightings = t->sightings;
+	meta->sightings = t->sightings_told ? t->sightings_told : t->sightings;
 	meta->sources = t->shown_sources;
 	meta->rows_total = t->n_rows;
 	for (uint32_t i = 0; i < t->groups.count; i++)

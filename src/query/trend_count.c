@@ -112,8 +112,8 @@ void trend_series(struct gs_trend *t, uint32_t group)
 {
 	memset(t->packets, 0, t->n_weeks * sizeof *t->packets);
 	if (group == TREND_NONE)
-		for (uint32_t i = 0; i < t->weeks.count; i++)
-			add_week(t, gs_map_at(&t->weeks, i));
+		for (uint32_t i = 0; i < t->all_weeks.count; i++)
+			add_week(t, gs_map_at(&t->all_weeks, i));
 	else
 		for (uint32_t i = t->week_start[group]; i < t->week_start[group + 1]; i++)
 			add_week(t, gs_map_at(&t->weeks, t->week_order[i]));
@@ -123,8 +123,8 @@ void trend_series(struct gs_trend *t, uint32_t group)
 
 static void count_cut(struct gs_trend *t)
 {
-	for (uint32_t i = 0; i < t->weeks.count; i++) {
-		const struct trend_week *w = gs_map_at(&t->weeks, i);
+	for (uint32_t i = 0; i < t->all_weeks.count; i++) {
+		const struct trend_week *w = gs_map_at(&t->all_weeks, i);
 		if (w->week < t->first_week)
 			t->early_packets = query_add(t->early_packets, w->packets, &t->saturated);
 	}
@@ -147,7 +147,7 @@ static void slopes(struct gs_trend *t)
 		g->slope_p = stats_mann_kendall(t->series + t->whole_first, t->n_whole).p;
 	}
 	t->total_p = 1;
-	if (t->n_whole >= 2 && !t->cut_groups) {
+	if (t->n_whole >= 2) {
 		trend_series(t, TREND_NONE);
 		t->total_slope = stats_theil_sen(t->series + t->whole_first, t->n_whole, t->scratch);
 		t->total_p = stats_mann_kendall(t->series + t->whole_first, t->n_whole).p;
@@ -281,7 +281,7 @@ static void choose_shown(struct gs_trend *t)
 		bool listed = t->q.by == GS_TREND_CLASS || f->n_asn == 0;
 		for (unsigned k = 0; k < f->n_asn && !listed; k++)
 			listed = g->id && f->asn[k] == g->id;
-		g->shown = listed && g->sums.packets + g->folded + g->sources4 + g->sources6 > 0;
+		g->shown = listed && (g->sums.packets || g->folded || g->sources4 || g->sources6);
 		t->n_rows += g->shown;
 		if (g->shown && t->q.by == GS_TREND_NETWORK && f->n_asn)
 			t->shown_sources = query_add(t->shown_sources, trend_sources(t, g), &t->saturated);

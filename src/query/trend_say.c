@@ -78,7 +78,7 @@ static const char *amount(struct gs_trend *t, double v)
 {
 	const double size = fabs(v);
 
-	return gs_arena_printf(t->arena, size >= 100 || size == floor(size) ? "%.0f" : size >= 10 ? "%.1f" : "%.2f", size);
+	return gs_arena_printf(t->arena, size >= 100 || size == floor(size) ? "%.0f" : size >= 10 ? "%.1f" : size >= 0.1 ? "%.2f" : "%.1g", size);
 }
 
 const char *trend_picture(struct gs_trend *t)
@@ -283,11 +283,9 @@ static void say_trends(struct gs_trend *t, struct gs_meta *meta, const uint32_t 
 		     TREND_MIN_WEEKS);
 		return;
 	}
-	if (!t->cut_groups) {
-		trend_series(t, TREND_NONE);
-		say_growth(t, meta, "All of it together", t->total_slope, t->total_p, TREND_GROWTH_LEVEL);
-		say_change(t, meta, "Its level", TREND_GROWTH_LEVEL);
-	}
+	trend_series(t, TREND_NONE);
+	say_growth(t, meta, "All of it together", t->total_slope, t->total_p, TREND_GROWTH_LEVEL);
+	say_change(t, meta, "Its level", TREND_GROWTH_LEVEL);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct trend_group *g = trend_group_at(t, list[i]);
 		char whom[24];

@@ -3,11 +3,10 @@
  *
  * trend.c takes sightings in, trend_count.c counts and tests, trend_say.c puts it into words, trend_answer.c makes the rows.
  *
- * Memory, as parts of the cap: sources 5/16, sources by week and day 3/16, weeks of networks 3/16, networks 3/16
- * (a hundred thousand in 16 MiB: all there are). Sources are kept one by one while they
- * fit. When they no longer do, only those stay whose hash begins with one more zero bit, and so on (P. B. Gibbons, "Distinct Sampling for
- * Highly-Accurate Answers to Distinct Values Queries", VLDB 2001): what stays is a fair sample of the sources, whoever sends how much, so that shares
- * and tests over it are right, with less sharpness. Packets are never sampled.
+ * Memory, as parts of the cap: sources 6/16, weeks of networks 4/16, networks 3/16 (a hundred thousand in 16 MiB: all there are), sources by week
+ * and day 2/16. Sources are kept one by one while they fit. When they no longer do, only those stay whose hash begins with one more zero bit, and so
+ * on (P. B. Gibbons, "Distinct Sampling for Highly-Accurate Answers to Distinct Values Queries and Event Reports", VLDB 2001): what stays is a fair
+ * sample of the sources, whoever sends how much, so that shares and tests over it are right, with less sharpness. Packets are never sampled.
  */
 #ifndef GS_QUERY_TREND_STATE_H
 #define GS_QUERY_TREND_STATE_H
@@ -93,12 +92,13 @@ struct gs_trend {
 	bool descending;
 	struct gs_arena *arena;  /* sentences and pictures */
 	struct gs_map groups, v4, v6, days, weeks, bots;
+	struct gs_map all_weeks; /* as weeks, of group 0: everything together, for which there is always room */
 	struct trend_origin *origins;
 	unsigned level, days_level; /* of the sampling */
 	struct query_sums all;   /* of what the shares are of */
 	uint64_t all_sightings;
 	struct query_sums shown; /* of what matched */
-	uint64_t sightings;
+	uint64_t sightings, sightings_told;
 	int64_t watched_first, watched_last; /* ns */
 	bool saturated;
 	uint64_t overflow;       /* packets of networks for which there was no room */

@@ -178,7 +178,7 @@ static void through_store(const char *folder, const struct gs_sighting *s, size_
 		fail(err.text);
 	gs_store_close(st);
 	for (size_t i = 0; i < 4; i++) {
-		snprintf(side, sizeof side, "%s%s", path, (const char *const[]){ "", "-wal", "-shm", ".ballast" }[i]);
+		snprintf(side, sizeof side, "%s%s", path, (const char *const[]){ "", "-wal", "-shm", "-writer" }[i]);
 		unlink(side);
 	}
 }

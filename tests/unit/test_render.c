@@ -342,22 +342,22 @@ static void answers_have_findings_and_small_numbers(void **state)
 		{ "p", "p", "", GS_CELL_REAL, 0 }, { "out", "Out", "", GS_CELL_BOOL, 0 }, { "by_week", "By week", "", GS_CELL_TEXT, 0, 1 },
 	};
 	const struct gs_cell cells[] = {
-		{ .real = 1.83753e-268, .set = true }, { .u64 = 1, .set = true }, { .text = "0123456789abcdefghijklmnopqrstuvwxyz0123456789", .set = true },
-		{ .real = 0.012345678, .set = true },  { .u64 = 0, .set = true }, { .set = false },
+		{ .real = 1.838e-268, .set = true }, { .u64 = 1, .set = true }, { .text = "0123456789abcdefghijklmnopqrstuvwxyz0123456789", .set = true },
+		{ .real = 0.01234, .set = true },  { .u64 = 0, .set = true }, { .set = false },
 		{ .real = -0.5, .set = true },         { .set = false },          { .set = false },
 	};
-	const struct gs_meta meta = { .question = "q", .findings = { "First, before.", "Then, after." }, .n_findings = 2, .n_findings_first = 1, .rows_total = 3 };
+	const struct gs_meta meta = { .question = "q", .findings = { "First, before.", "Then, after." }, .n_findings = 2, .n_findings_first = 1, .rows_total = 3, .sightings = 3 };
 	struct sink s = { 0 };
 	struct gs_render_options o = options(GS_FORMAT_CSV, &s);
 
 	(void)state;
 	expect(&o, columns, 3, cells, 3, &meta, true,
-	       "p,out,by_week\n1.83753e-268,true,0123456789abcdefghijklmnopqrstuvwxyz0123456789\n0.0123457,false,\n-0.5,,\n");
+	       "p,out,by_week\n1.838e-268,true,0123456789abcdefghijklmnopqrstuvwxyz0123456789\n0.01234,false,\n-0.5,,\n");
 	o.format = GS_FORMAT_JSON;
 	assert_int_equal(render(&o, columns, 3, cells, 3, &meta, true, NULL), 0);
 	assert_non_null(strstr(gs_buf_text(&s.buf), "\"notes\":[],\"findings\":[\"First, before.\",\"Then, after.\"]}"));
-	assert_non_null(strstr(gs_buf_text(&s.buf), "{\"p\":1.83753e-268,\"out\":true,"));
-	assert_non_null(strstr(gs_buf_text(&s.buf), "{\"p\":0.0123457,\"out\":false,\"by_week\":null}"));
+	assert_non_null(strstr(gs_buf_text(&s.buf), "{\"p\":1.838e-268,\"out\":true,"));
+	assert_non_null(strstr(gs_buf_text(&s.buf), "{\"p\":0.01234,\"out\":false,\"by_week\":null}"));
 	gs_buf_done(&s.buf);
 	s = (struct sink){ 0 };
 	o.format = GS_FORMAT_TEXT;
@@ -366,9 +366,9 @@ static void answers_have_findings_and_small_numbers(void **state)
 		       "q\n\nFirst, before.\n\n"
 		       "         p  Out  By week\n"
 		       "1.838e-268  yes  0123456789abcdefghijklmnopqrstuvwxyz0123456789\n"
-		       "   0.01235  no   -\n"
+		       "   0.01234  no   -\n"
 		       "      -0.5  -    -\n"
-		       "\nThen, after.\n\n0 packets, 0 sources in 0 sightings\n");
+		       "\nThen, after.\n\n0 packets, 0 sources in 3 sightings\n");
 	}
 }
 
@@ -656,7 +656,7 @@ static void empty_columns_stay_away_and_the_first_stays(void **state)
 {
 	(void)state;
 	struct gs_cell cells[2 * N_EVERY] = { 0 };
-	const struct gs_meta meta = { .question = "q", .rows_total = 2 };
+	const struct gs_meta meta = { .question = "q", .rows_total = 2, .sightings = 2 };
 	struct sink s = { 0 };
 	struct gs_render_options o = options(GS_FORMAT_TEXT, &s);
 
@@ -667,7 +667,7 @@ static void empty_columns_stay_away_and_the_first_stays(void **state)
 	       "Name  Count\n"
 	       "-         5\n"
 	       "-         -\n"
-	       "\n0 packets, 0 sources in 0 sightings\n");
+	       "\n0 packets, 0 sources in 2 sightings\n");
 }
 
 static void long_tables_repeat_their_headings(void **state)
