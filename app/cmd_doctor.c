@@ -216,14 +216,17 @@ static void check_databases(struct doctor *d)
 
 /* ---- time, per sensor ---- */
 
-static const char *rate_text(double per_day, char out[48])
+/* Where no hour was empty there is no telling how much oftener it is. */
+static const char *rate_text(const struct gs_silence_sensor *s, char out[48])
 {
-	if (per_day >= 48)
-		snprintf(out, 48, "%.0f times an hour", per_day / 24);
-	else if (per_day >= 1)
-		snprintf(out, 48, "%.1f times a day", per_day);
+	const char *least = s->active_hours >= s->hours ? "at least " : "";
+
+	if (s->per_day >= 48)
+		snprintf(out, 48, "%s%.0f times an hour", least, s->per_day / 24);
+	else if (s->per_day >= 1)
+		snprintf(out, 48, "%s%.1f times a day", least, s->per_day);
 	else
-		snprintf(out, 48, "every %.1f days", 1 / per_day);
+		snprintf(out, 48, "every %.1f days", 1 / s->per_day);
 	return out;
 }
 
@@ -247,7 +250,7 @@ static void check_tail(struct doctor *d, const struct gs_silence_sensor *s, cons
 	else if (s->longest_s > 0 && since > s->longest_s && since > 3600)
 		finding(d, LOOK, "time", "is the sensor running, and does protocol 47 still reach it? Then ingest what it has",
 		        "%s: nothing for %s, since %s; at its rate (%s) up to %s were to be expected, longer has p %s", name, span_text(since, span), last,
-		        rate_text(s->per_day, rate), span_text(s->longest_s, limit), p_text(gs_silence_probability(s, since), p));
+		        rate_text(s, rate), span_text(s->longest_s, limit), p_text(gs_silence_probability(s, since), p));
 }
 
 static void check_sensor(struct doctor *d, const struct gs_silence_sensor *s, const char *name)
@@ -260,7 +263,7 @@ static void check_sensor(struct doctor *d, const struct gs_silence_sensor *s, co
 		        day_text(s->last, last), s->packets);
 	else
 		finding(d, OK, "time", NULL, "%s: %s to %s (%" PRId64 " days), %" PRIu64 " packets; something comes %s, so silences up to %s are to be expected", name,
-		        day_text(s->first, first), day_text(s->last, last), days, s->packets, rate_text(s->per_day, rate), span_text(s->longest_s, limit));
+		        day_text(s->first, first), day_text(s->last, last), days, s->packets, rate_text(s, rate), span_text(s->longest_s, limit));
 	for (unsigned i = 0; i < s->n_unlikely && i < GS_SILENCE_GAPS; i++) {
 		const struct gs_silence_gap *g = &s->gaps[i];
 		finding(d, LOOK, "time", "was the sensor off, or is a file missing? Ingest it", "%s: silent for %s, %s to %s (p %s)", name,
