@@ -9,6 +9,7 @@
 #include "enrich/enrich.h"
 #include "grescope/filter.h"
 #include "grescope/grescope.h"
+#include "observe/watch.h"
 #include "query/query.h"
 #include "render/render.h"
 #include "source/source.h"
@@ -54,6 +55,10 @@ struct options {
 	struct gs_time older_than; /* GS_TIME_MIN: not given */
 	size_t max_bytes;          /* 0: not given */
 	uint64_t packet_first, packet_last; /* 0: not given */
+	size_t quota_bytes;        /* 0: none */
+	bool quick;                /* store check without reading every row */
+	bool format_given;
+	size_t seed_budget;        /* draws */
 	const char *given[16];   /* filters as they were given, for the metadata */
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
@@ -79,6 +84,13 @@ enum option_group {
 	OPT_FORMAT = 1u << 7, /* of OPT_TABLE only the format */
 	OPT_PACKET = 1u << 8,
 	OPT_PIN = 1u << 9,
+	OPT_QUOTA = 1u << 10,
+	OPT_CHECK = 1u << 11,
+	OPT_SENSOR = 1u << 12, /* --sensor alone, of OPT_INPUT */
+	OPT_JSON = 1u << 13,   /* --format text or json */
+	OPT_TREND = 1u << 14,  /* --by as `trend` has it */
+	OPT_PLACE = 1u << 15,  /* which networks and countries count */
+	OPT_SEED = 1u << 16,
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -99,8 +111,11 @@ struct progress {
 	struct timespec start, last;
 };
 void progress_start(struct progress *p, bool quiet); /* also catches the signals */
-bool progress_show(struct progress *p, uint64_t done, uint64_t total, const struct gs_tally *t);
+bool progress_show(struct progress *p, uint64_t done, uint64_t total, const struct gs_tally *t); /* t NULL: nothing is read but the store */
+/* The same for a count of things, such as "rows"; total 0: not known yet. */
+bool progress_count(struct progress *p, uint64_t done, uint64_t total, const char *things);
 void progress_clear(struct progress *p);
+void progress_end(struct progress *p); /* nothing asks any more whether it was interrupted: the signals end the program again */
 
 /* How stdout wants to be written to: format, colour, width. The renderer writes to stdout. terminal.c */
 struct gs_render_options render_options(const struct options *o);
@@ -111,6 +126,7 @@ int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_er
 /* The reading of files for an answer. feed.c */
 struct reading {
 	struct progress progress;
+	struct gs_watch *watch; /* which bots sent the packets; NULL: nobody asks */
 	int worst; /* first gs_err of an input; GS_ERR_INTERRUPTED where it was cut off */
 };
 
@@ -121,6 +137,9 @@ int files_feed(const struct options *o, struct reading *run, const struct gs_inp
 /* Names by sensor id, and --sensor as a condition of the filter. */
 int store_sensors(struct gs_store *st, const struct options *o, const char *const **ret_names, unsigned *ret_n, struct gs_filter *f, struct gs_meta *meta,
                   struct gs_error *err);
+
+/* A watch for the reading of files, within its share of --memory. filter: as gs_watch_options, may be NULL. */
+int files_watch(const struct options *o, uint64_t seed, const struct gs_filter *filter, bool no_seeds, struct gs_watch **ret, struct gs_error *err);
 
 /* The balance on stderr: every packet read is accounted for. */
 void balance_print(const struct gs_tally *t);
@@ -138,11 +157,22 @@ int pinner_write(struct pinner *p, struct gs_error *err);        /* what was not
 void pinner_drop(struct pinner *p);                              /* forgets what was noted */
 uint64_t pinner_pinned(struct pinner *p);                        /* pins written since the last call */
 
+/* What a watch knows of the input being ingested, into the store; counts from the input's next commit on. store_bots.c */
+int store_put_bots(struct gs_store *st, struct gs_watch *w, uint16_t sensor, struct gs_error *err);
+
+/* Every process that fits the filter, put together over all inputs. *ret is the caller's: free(). store_bots.c */
+int store_get_bots(struct gs_store *st, const struct options *o, const struct gs_filter *f, struct gs_store_bot **ret, size_t *ret_n,
+                   struct gs_store_bots_rest *ret_rest, struct gs_error *err);
+
+int cmd_bots(const struct options *o);
+int show_bot(const struct options *o); /* `show bot ID [FILE...]`: files[0] is "bot". cmd_bots.c */
 int cmd_explain(const struct options *o);
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
+int cmd_archive(const struct options *o); /* store export-archive, store import-archive */
 int cmd_report(const struct options *o);
 int cmd_export(const struct options *o);
+int cmd_trend(const struct options *o);
 int cmd_show(const struct options *o);
 int cmd_doctor(const struct options *o);
 

@@ -48,7 +48,7 @@ static int explain_frames(struct explain_run *run, struct gs_source *s, struct g
 
 static int explain_file(struct explain_run *run, const char *path, struct gs_error *err)
 {
-	struct gs_meta meta = { .question = "explain" };
+	struct gs_meta meta = { .question = "explain", .no_totals = true };
 	struct gs_source_info info;
 	struct gs_source *s = NULL;
 	unsigned n;

@@ -28,16 +28,30 @@ static int store_window(struct gs_store *st, const struct options *o, const stru
 	               "; give the files themselves, or ingest them with that window into a store of their own", stored, o->window_s);
 }
 
-/* Answers the query from the store. notes: room for sentences that the answer's metadata points to. */
-static int feed_from_store(struct gs_store *st, const struct options *o, const struct gs_filter *f, struct gs_query *q, struct gs_scan_result *scan,
-                           struct gs_meta *meta, struct gs_tally *t, struct gs_error *err)
+static bool on_scan_progress(void *arg, uint64_t done, uint64_t total)
 {
-	struct gs_scan_options so = { .memory_bytes = o->memory_bytes / 8 * 5 };
-	struct gs_sighting_sink sink = gs_query_sink(q);
-	int r = gs_store_scan(st, f, gs_query_needs(q), &so, &sink, scan, err);
+	return progress_show(&((struct reading *)arg)->progress, done, total, NULL);
+}
 
+/* Answers the query from the store. notes: room for sentences that the answer's metadata points to. */
+static int feed_from_store(struct gs_store *st, const struct options *o, struct reading *run, const struct gs_question *asked,
+                           struct gs_query *q, struct gs_scan_result *scan, struct gs_meta *meta, struct gs_tally *t, struct gs_error *err)
+{
+	struct gs_scan_options so = { .memory_bytes = o->memory_bytes / 8 * 5, .progress = on_scan_progress, .progress_arg = run };
+	struct gs_sighting_sink sink = gs_query_sink(q);
+	const struct gs_filter *f = &asked->filter;
+
+	if (asked->filtered && (f->n_asn || f->n_country)) {
+		so.want = gs_query_wants;
+		so.want_arg = q;
+	}
+	int r = gs_store_scan(st, f, gs_query_needs(q), &so, &sink, scan, err);
+	progress_clear(&run->progress);
 	if (r == GS_ERR_LIMIT && !*err->text) /* --limit is reached */
 		r = 0;
+	if (r == 0 && asked->filtered && !(gs_query_needs(q) & GS_NEED_ALL))
+		gs_query_set_totals(q, &(struct gs_query_totals){ .sightings = scan->sightings, .no_length_packets = scan->no_length_packets,
+		                                                  .sources = scan->sources, .sources_estimated = scan->memory_short });
 	if (r == 0)
 		r = gs_store_tally(st, f, t, err);
 	for (unsigned i = 0; r == 0 && i < scan->n_notes && meta->n_notes < 16; i++)
@@ -104,6 +118,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	if (store && (r = gs_store_any_pins(store, &pins, &err)) < 0)
 		goto fail_store;
 	question_asked.pins = pins ? store : NULL;
+	question_asked.filtered = store && !(pins && (question_asked.filter.n_asn || question_asked.filter.n_country));
 	if ((r = gs_query_new(&question_asked, enrich, &writer, &q, &err)) < 0)
 		goto fail;
 	if (kind == GS_REPORT) {
@@ -114,9 +129,11 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	meta.n_filters = o->n_given;
 	meta.n_databases = gs_enrich_databases(enrich, meta.databases);
 
-	if (store && (r = feed_from_store(store, o, &question_asked.filter, q, &scan, &meta, &tally, &err)) < 0)
+	if (store && (r = feed_from_store(store, o, &run, &question_asked, q, &scan, &meta, &tally, &err)) < 0)
 		goto fail_store;
 	struct gs_sighting_sink sink = gs_query_sink(q);
+	if (in && gs_query_shows_bots(q) && o->format != GS_FORMAT_BADPACKETS && (r = files_watch(o, seed, NULL, false, &run.watch, &err)) < 0)
+		goto fail;
 	code = store ? EXIT_DONE : files_feed(o, &run, in, &sink, seed, &tally);
 	if (code != EXIT_DONE)
 		goto out;
@@ -126,6 +143,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 									     "an input was damaged or missing: covers what could be read";
 	if (gs_enrich_missing(enrich))
 		meta.notes[meta.n_notes++] = gs_enrich_missing(enrich);
+	progress_end(&run.progress);
 	if ((r = gs_query_answer(q, &meta, &rows, &err)) < 0)
 		goto fail;
 	if (o->verbose)
@@ -143,6 +161,7 @@ fail:
 	code = exit_code_of(r);
 out:
 	gs_query_free(q);
+	gs_watch_free(run.watch);
 	gs_inputs_free(in);
 	gs_store_close(store);
 	gs_enrich_close(enrich);

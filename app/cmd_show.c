@@ -154,6 +154,9 @@ static int show_all(struct show *s)
 
 int cmd_show(const struct options *o)
 {
+	if (o->n_files && strcmp(o->files[0], "bot") == 0)
+		return show_bot(o);
+
 	struct show s = { .o = o };
 	int code = parse_what(o, &s.subject);
 

@@ -20,15 +20,24 @@ static void on_trouble(void *arg, const struct gs_error *what)
 	say("%s", what->text);
 }
 
+int files_watch(const struct options *o, uint64_t seed, const struct gs_filter *filter, bool no_seeds, struct gs_watch **ret, struct gs_error *err)
+{
+	const struct gs_watch_options wo = { .memory_bytes = o->memory_bytes / 8 * 3, .hash_seed = seed, .searches_per_s = UINT32_MAX, .filter = filter,
+					     .no_seeds = no_seeds };
+
+	return gs_watch_new(&wo, ret, err);
+}
+
 int files_feed(const struct options *o, struct reading *run, const struct gs_inputs *in, const struct gs_sighting_sink *sink, uint64_t seed, struct gs_tally *t)
 {
 	struct gs_pipeline_options po = { .window_s = o->window_s,
-					  .memory_bytes = o->memory_bytes / 8 * 5,
+					  .memory_bytes = o->memory_bytes / 8 * (run->watch ? 2 : 5), /* the rest is the question's, and the watch's */
 					  .hash_seed = seed,
 					  .include_udp = o->include_udp,
 					  .trouble = on_trouble,
 					  .progress = on_progress,
-					  .arg = run };
+					  .arg = run,
+					  .watch = run->watch };
 	struct gs_error err = { 0 };
 
 	int r = gs_pipeline_run(in, &po, sink, t, &err);

@@ -15,7 +15,7 @@
 enum option_id {
 	ID_BY = 256, ID_SINCE, ID_UNTIL, ID_SENSOR, ID_ASN, ID_COUNTRY, ID_CLASS, ID_SRC, ID_DST, ID_SORT, ID_LIMIT, ID_FORMAT, ID_NO_HEADER,
 	ID_UTC, ID_REDACT, ID_ASN_DB, ID_CITY_DB, ID_COLOR, ID_WINDOW, ID_MEMORY, ID_INCLUDE_UDP, ID_FAIL_EMPTY,
-	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PACKET, ID_PIN,
+	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PACKET, ID_PIN, ID_QUOTA, ID_QUICK, ID_TREND_BY, ID_SEED_BUDGET,
 };
 
 static const struct option_row {
@@ -25,16 +25,18 @@ static const struct option_row {
 	const char *help;
 } rows[] = {
 	{ ID_BY, "by", "KEY", OPT_BY, "group by KEY (default city); the keys are listed below" },
+	{ ID_TREND_BY, "by", "KEY", OPT_TREND, "network (default) or class" },
 	{ ID_SINCE, "since", "TIME", OPT_FILTER, "from TIME on: 2017-01-28, 2017-01-28T12:00Z, 30d or 12h before now; yesterday, last-week, last-month: those alone" },
 	{ ID_UNTIL, "until", "TIME", OPT_FILTER, "before TIME (of a word: before it begins)" },
-	{ ID_ASN, "asn", "N,...", OPT_FILTER, "sources in autonomous system N" },
-	{ ID_COUNTRY, "country", "CC,...", OPT_FILTER, "sources in country CC (ISO 3166)" },
+	{ ID_ASN, "asn", "N,...", OPT_PLACE, "sources in autonomous system N" },
+	{ ID_COUNTRY, "country", "CC,...", OPT_PLACE, "sources in country CC (ISO 3166)" },
 	{ ID_CLASS, "class", "NAME,...", OPT_FILTER, "class NAME, or all below it: flood, tunnel, tunnel.pptp" },
 	{ ID_SRC, "src", "PREFIX,...", OPT_FILTER, "source address in PREFIX" },
 	{ ID_DST, "dst", "PREFIX,...", OPT_FILTER, "destination address in PREFIX" },
 	{ ID_SORT, "sort", "COLUMN", OPT_TABLE, "sort by COLUMN, -COLUMN for the largest first" },
 	{ ID_LIMIT, "limit", "N", OPT_TABLE, "at most N rows (0, the default: all)" },
 	{ ID_FORMAT, "format", "NAME", OPT_TABLE | OPT_FORMAT, "text (default), csv, tsv, json, jsonl, badpackets" },
+	{ ID_FORMAT, "format", "NAME", OPT_JSON, "info: text (default), json" },
 	{ ID_NO_HEADER, "no-header", NULL, OPT_TABLE | OPT_FORMAT, "csv and tsv without their first line" },
 	{ ID_UTC, "utc", NULL, OPT_TABLE | OPT_FORMAT, "times in UTC; always so" },
 	{ ID_REDACT, "redact-dst", NULL, OPT_TABLE, "hide destination addresses, wherever they would show" },
@@ -44,11 +46,15 @@ static const struct option_row {
 	{ ID_MEMORY, "memory", "SIZE", OPT_INPUT, "cap on memory for sightings (default 256M); past it new sources are folded, and counted" },
 	{ ID_INCLUDE_UDP, "include-udp", NULL, OPT_INPUT, "also GRE in UDP (ports 4754, 4755, in Geneve, VXLAN, GUE)" },
 	{ ID_PACKET, "packet", "N[-M]", OPT_PACKET, "packet N of the file, or N to M, counted from 1 (default: the first that is GRE)" },
+	{ ID_SEED_BUDGET, "seed-budget", "DRAWS", OPT_SEED, "how far back to look for the seeds of all processes together (default 256M; 0: not at all)" },
 	{ ID_STORE, "store", "PATH", OPT_STORE, "the store (default $GRESCOPE_STORE, else ~/.local/state/grescope/store.db)" },
 	{ ID_OLDER_THAN, "older-than", "SPAN", OPT_PRUNE, "rows older than SPAN go, such as 30d, 26w; hourly sums of them stay" },
 	{ ID_MAX_SIZE, "max-size", "SIZE", OPT_PRUNE, "oldest rows go until the store is at most SIZE, such as 500M" },
+	{ ID_QUOTA, "quota", "SIZE", OPT_QUOTA, "the store's file never grows past SIZE: then ingest ends, and store prune makes room" },
+	{ ID_QUICK, "quick", NULL, OPT_CHECK, "check: all but the rows one by one" },
 	{ ID_SENSOR, "sensor", "NAME", OPT_INPUT, "name of the vantage point, for the sensor column; of the store: only what it saw" },
 	{ ID_PIN, "pin-origin", NULL, OPT_PIN, "keep network and place of each source as the databases say now; see --asn-db, --city-db" },
+	{ ID_SENSOR, "sensor", "NAME", OPT_SENSOR, "import-archive: name of the vantage point of rows that name none" },
 	{ ID_ASN_DB, "asn-db", "FILE", OPT_DATA, "network database (.mmdb, CSV ranges, pfx2as); may be given for v4 and v6" },
 	{ ID_CITY_DB, "city-db", "FILE", OPT_DATA, "place database (.mmdb); may be given for v4 and v6" },
 	{ 'v', "verbose", NULL, 0, "the balance of packets, and why some were lost" },
@@ -248,6 +254,11 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 			return usage_error(verb, "--by %s: no such key", value);
 		o->by = (enum gs_by)i;
 		return 0;
+	case ID_TREND_BY:
+		if ((i = gs_by_parse(value, strlen(value))) != GS_BY_NETWORK && i != GS_BY_CLASS)
+			return usage_error(verb, "--by %s: expected network or class", value);
+		o->by = (enum gs_by)i;
+		return 0;
 	case ID_SINCE:
 	case ID_UNTIL:
 		if (!parse_when(value, &when))
@@ -282,6 +293,7 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		if ((i = gs_format_parse(value, strlen(value))) < 0)
 			return usage_error(verb, "--format %s: no such format", value);
 		o->format = (enum gs_format)i;
+		o->format_given = true;
 		return 0;
 	case ID_NO_HEADER:
 		o->no_header = true;
@@ -310,6 +322,10 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		return 0;
 	case ID_PACKET:
 		return parse_range(value, &o->packet_first, &o->packet_last) ? 0 : usage_error(verb, "--packet %s: expected a number from 1 on, or N-M", value);
+	case ID_SEED_BUDGET:
+		if (!parse_size(value, &o->seed_budget))
+			return usage_error(verb, "--seed-budget %s: expected a number such as 1000000, 256M or 4G", value);
+		return 0;
 	case ID_STORE:
 		o->store = value;
 		return 0;
@@ -324,6 +340,13 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		return 0;
 	case ID_PIN:
 		o->pin_origin = true;
+		return 0;
+	case ID_QUOTA:
+		if (!parse_size(value, &o->quota_bytes) || o->quota_bytes < 1u << 20)
+			return usage_error(verb, "--quota %s: expected a size of at least 1M, such as 500M or 2G", value);
+		return 0;
+	case ID_QUICK:
+		o->quick = true;
 		return 0;
 	case ID_SENSOR:
 		o->sensor = value;
@@ -353,8 +376,10 @@ int options_parse(int argc, char **argv, const struct verb *verb, struct options
 	size_t n = 0;
 	int id, index;
 
-	*ret = (struct options){ .verb = verb->name, .by = GS_BY_CITY, .filter = GS_FILTER_ALL, .since_ends = GS_TIME_MAX, .color = -1, .window_s = 60, .older_than = GS_TIME_MIN,
-				 .memory_bytes = 256u << 20 };
+	*ret = (struct options){ .verb = verb->name, .by = GS_BY_CITY, .filter = GS_FILTER_ALL, .since_ends = GS_TIME_MAX, .color = -1, .window_s = 60,
+				 .older_than = GS_TIME_MIN, .memory_bytes = 256u << 20, .seed_budget = 256u << 20 };
+	if (verb->options & OPT_TREND)
+		ret->by = GS_BY_NETWORK;
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (!rows[i].group || rows[i].group & verb->options)
 			longs[n++] = (struct option){ .name = rows[i].name, .has_arg = rows[i].argument != NULL, .val = rows[i].id };

@@ -34,6 +34,32 @@ void progress_clear(struct progress *p)
 	p->shown = false;
 }
 
+void progress_end(struct progress *p)
+{
+	progress_clear(p);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+}
+
+bool progress_count(struct progress *p, uint64_t done, uint64_t total, const char *things)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (interrupted)
+		return false;
+	if (!p->on || seconds_between(&p->last, &now) < 0.5)
+		return true;
+	p->last = now;
+	if (total)
+		fprintf(stderr, "\r\033[K%5.1f %%  %.2f of %.2f M %s", (double)done / (double)total * 100, (double)done / 1e6, (double)total / 1e6, things);
+	else
+		fprintf(stderr, "\r\033[K%.0f s", seconds_between(&p->start, &now));
+	fflush(stderr);
+	p->shown = true;
+	return true;
+}
+
 bool progress_show(struct progress *p, uint64_t done, uint64_t total, const struct gs_tally *t)
 {
 	struct timespec now;
@@ -45,7 +71,9 @@ bool progress_show(struct progress *p, uint64_t done, uint64_t total, const stru
 		return true;
 	p->last = now;
 	double s = seconds_between(&p->start, &now), share = total ? (double)done / (double)total : 0;
-	fprintf(stderr, "\r\033[K%5.1f %%  %.2f M packets  %.2f M/s", share * 100, (double)t->packets / 1e6, (double)t->packets / 1e6 / s);
+	fprintf(stderr, "\r\033[K%5.1f %%", share * 100);
+	if (t)
+		fprintf(stderr, "  %.2f M packets  %.2f M/s", (double)t->packets / 1e6, (double)t->packets / 1e6 / s);
 	if (share > 0.01 && share < 1)
 		fprintf(stderr, "  %.0f s left", s / share - s);
 	fflush(stderr);

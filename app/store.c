@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #define WAIT_MS 10000 /* for another writer */
+#define BALLAST_BYTES (8u << 20) /* room for the journal of a slice of pruned rows */
 
 /* Makes the folders above a path, for the user alone. */
 static int make_folders(const char *path, struct gs_error *err)
@@ -45,7 +46,7 @@ static int default_path(char *out, size_t size, struct gs_error *err)
 
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err)
 {
-	struct gs_store_options so = { .mode = mode, .wait_ms = WAIT_MS };
+	struct gs_store_options so = { .mode = mode, .wait_ms = WAIT_MS, .quota_bytes = o->quota_bytes, .ballast_bytes = BALLAST_BYTES };
 	char path[4096];
 	int r = o->store && *o->store ? 0 : default_path(path, sizeof path, err);
 	const char *at = o->store && *o->store ? o->store : path;

@@ -17,7 +17,7 @@
  *	        sees: numbers of the targets that the sensor stands for; pps: to all targets together; at: seconds after the scene's start; draws: that the main
  *	        process makes before this attack is forked; source: an address, or -1: drawn for each packet
  *
- * Truth: {file, note, packets, flood_packets, per_bot, snaplen, params, expect, bots, rows_are, rows}, rows as in tests/forensics/capture.h.
+ * Truth: {file, note, packets, flood_packets, per_bot, snaplen, params, expect, bots, attacks, rows_are, rows}, rows as in tests/forensics/capture.h.
  */
 #include "botscene.h"
 
@@ -31,6 +31,13 @@
 #define MAX_ATTACKS 16384
 #define FRAME_HEADER 14
 
+/* What the capture shows of an attack: for each target, the first and the last round of which a packet is there. */
+struct shown {
+	uint64_t packets;
+	uint64_t order;          /* of its first packet */
+	uint32_t first[BOT_MAX_TARGETS], end[BOT_MAX_TARGETS]; /* end: one past the last; 0: nothing */
+};
+
 struct mkbots {
 	struct scene scene;
 	struct scene_process *process;
@@ -41,6 +48,7 @@ struct mkbots {
 	FILE *pcap, *json;
 	uint64_t packets, flood;
 	uint64_t *per_process;
+	struct shown *shown;     /* of each attack */
 	char **row;
 	size_t rows_room;
 };
@@ -328,6 +336,15 @@ static void write_header(const struct mkbots *m)
 	fwrite(h, 1, sizeof h, m->pcap);
 }
 
+static void show(struct shown *s, const struct scene_packet *p, uint64_t number)
+{
+	if (s->packets++ == 0)
+		s->order = number;
+	if (s->end[p->target] == 0)
+		s->first[p->target] = (uint32_t)p->round;
+	s->end[p->target] = (uint32_t)p->round + 1;
+}
+
 static void keep_row(struct mkbots *m, const struct scene_packet *p)
 {
 	char text[160] = "null";
@@ -340,6 +357,7 @@ static void keep_row(struct mkbots *m, const struct scene_packet *p)
 		         m->attack[p->attack].orders.greeth ? "greeth" : "greip", p->target, p->round, p->draws_before, p->draws_after);
 		m->per_process[p->process]++;
 		m->flood++;
+		show(&m->shown[p->attack], p, m->packets);
 	}
 	m->row[m->packets++] = must(m, strdup(text));
 }
@@ -395,7 +413,7 @@ static void write_bots(const struct mkbots *m)
 		uint64_t sent = 0;
 		unsigned attacks = 0;
 		for (unsigned k = 0; k < m->scene.attacks; k++)
-			if (m->attack[k].process == i) {
+			if (m->attack[k].process == i && m->shown[k].packets) {
 				sent += m->attack[k].sent;
 				attacks++;
 			}
@@ -407,6 +425,38 @@ static void write_bots(const struct mkbots *m)
 		comma = ",";
 	}
 	fprintf(m->json, "},");
+}
+
+/* In order of their first packets. `rounds`: up to the last packet seen; `expected`: packets to the targets seen, from the attack's start and from each target's first packet seen. */
+static void write_attacks(const struct mkbots *m)
+{
+	uint64_t after = 0;
+	const char *comma = "";
+	fprintf(m->json, "\"attacks\":[");
+	for (;;) {
+		unsigned next = m->scene.attacks, seen = 0;
+		for (unsigned i = 0; i < m->scene.attacks; i++)
+			if (m->shown[i].packets && m->shown[i].order >= after && (next == m->scene.attacks || m->shown[i].order < m->shown[next].order))
+				next = i;
+		if (next == m->scene.attacks)
+			break;
+		const struct shown *s = &m->shown[next];
+		const struct scene_attack *a = &m->attack[next];
+		uint64_t rounds = 0, from_start = 0, from_first = 0;
+		for (unsigned k = 0; k < a->orders.targets; k++) {
+			rounds = s->end[k] > rounds ? s->end[k] : rounds;
+			from_start += s->end[k];
+			from_first += s->end[k] ? s->end[k] - s->first[k] : 0;
+			seen += s->end[k] > 0;
+		}
+		fprintf(m->json, "%s{\"bot\":\"%s\",\"kind\":\"%s\",\"len\":%u,\"targets\":%u,\"targets_seen\":%u,\"packets\":%" PRIu64 ",\"sent\":%" PRIu64
+		        ",\"rounds\":%" PRIu64 ",\"expected\":[%" PRIu64 ",%" PRIu64 "]}",
+		        comma, m->process[a->process].name, a->orders.greeth ? "greeth" : "greip", a->orders.len, a->orders.targets, seen, s->packets, a->sent, rounds, from_start,
+		        from_first);
+		comma = ",";
+		after = s->order + 1;
+	}
+	fprintf(m->json, "],");
 }
 
 static void write_truth(const struct mkbots *m, const char *name, const char *note)
@@ -421,6 +471,7 @@ static void write_truth(const struct mkbots *m, const char *name, const char *no
 	fprintf(m->json, "},\"snaplen\":%u,\"params\":{\"loss\":%g,\"sample\":%u},", m->snap, m->scene.loss, m->scene.sample ? m->scene.sample : 1);
 	write_expect(m);
 	write_bots(m);
+	write_attacks(m);
 	fprintf(m->json, "\"rows_are\":\"one per packet: null (not flood) or [bot, kind, target index, round, draws before, draws after]\",\"rows\":[");
 	for (uint64_t i = 0; i < m->packets; i++)
 		fprintf(m->json, "%s%s", i ? "," : "", m->row[i]);
@@ -456,6 +507,7 @@ int main(int argc, char **argv)
 	m.process = must(&m, calloc(MAX_PROCESSES, sizeof *m.process));
 	m.attack = must(&m, calloc(MAX_ATTACKS, sizeof *m.attack));
 	m.per_process = must(&m, calloc(MAX_PROCESSES, sizeof *m.per_process));
+	m.shown = must(&m, calloc(MAX_ATTACKS, sizeof *m.shown));
 	m.scene.process = m.process;
 	m.scene.attack = m.attack;
 	read_description(&m);
@@ -474,5 +526,6 @@ int main(int argc, char **argv)
 	free(m.process);
 	free(m.attack);
 	free(m.per_process);
+	free(m.shown);
 	return 0;
 }

@@ -319,7 +319,7 @@ struct gs_bot_process {
 	uint64_t packets_seen;
 	uint64_t packets_sent;     /* to all its targets, from each attack's start where that is known, else its first packet seen, to its last packet seen */
 	uint32_t targets;          /* of its largest attack; 0: unknown (one packet, or an unknown variant) */
-	bool targets_sure;         /* eight distances or the attack's start agree; else an upper bound */
+	bool targets_sure;         /* eight distances or the attack's start agree, and no other number fits; else mostly an upper bound */
 	uint32_t attacks;
 	double loss;               /* share of the packets sent to the targets we stand for that we did not see (sampling included); -1: unknown */
 	double rate_pps;           /* true send rate to all targets while attacking; -1: unknown */
@@ -350,8 +350,11 @@ struct gs_bot_attack {
 	uint16_t draws;            /* per packet, host part not counted; 0 unknown */
 	uint32_t data_len;         /* octets of UDP data per packet */
 	uint32_t targets;          /* as in gs_bot_process */
+	bool targets_sure;
 	uint32_t targets_seen;     /* different inner sources, one per target */
 	uint64_t rounds;           /* packets to each target */
+	uint64_t round;            /* draws from one round to the next; 0 unknown */
+	struct gs_bot_position begin, end; /* what packets_sent counts: from the attack's start or else its earliest packet seen, to its last packet seen */
 	uint64_t packets_seen, packets_sent;
 	double loss;
 	struct gs_time first_seen, last_seen;

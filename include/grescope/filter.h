@@ -29,7 +29,8 @@ struct gs_filter {
 bool gs_filter_match(const struct gs_filter *f, const struct gs_sighting *s);
 
 /* What a question looks at. Whoever gives sightings may add up those that differ in nothing a question looks at: packets and bytes summed, first and
- * last spanned, sources = 1 kept per source. Time in hours or days: the sum's `first` lies in the right hour or day (UTC). */
+ * last spanned, sources = 1 kept per source. Time in hours or days: the sum's `first` lies in the right hour or day (UTC). Whatever is needed, no sum mixes
+ * sources that an ICMP error quotes, or that are their own destination, with others: such a sum's `via` is GS_VIA_ICMP. */
 enum gs_need {
 	GS_NEED_SRC = 1u << 0,
 	GS_NEED_DST = 1u << 1,

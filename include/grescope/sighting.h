@@ -75,7 +75,10 @@ struct gs_sighting {
 	uint8_t bot_kind;         /* enum gs_bot_kind */
 	uint8_t byte_order;       /* of a proven generator: 0 unknown, 1 little, 2 big endian */
 	uint64_t bot_hi, bot_lo;  /* the bot's identifier: seed or stream position */
-	uint64_t reserved;
+	union {
+		uint64_t spread;  /* while its window is open: where inner addresses fell (gs_classify_spread); 0 once it is passed on */
+		uint64_t summed;  /* of a sum: sightings added up; 0: it is one itself */
+	};
 };
 
 #define GS_SIGHTING_KEY_LEN (offsetof(struct gs_sighting, gre_key) + sizeof(uint32_t))

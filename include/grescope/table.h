@@ -24,6 +24,7 @@ enum gs_cell_type {
 	GS_CELL_PREFIX,  /* addr and prefix length in u64 */
 	GS_CELL_HEX16,   /* u64 as 0x%04x */
 	GS_CELL_HEX32,   /* u64 as 0x%08x */
+	GS_CELL_BOOL,    /* u64: 0 or 1; text: no, yes; data formats: false, true */
 };
 
 struct gs_column {
@@ -32,6 +33,7 @@ struct gs_column {
 	const char *description; /* one line, with the unit */
 	uint8_t type;            /* enum gs_cell_type */
 	uint8_t hidden_in_text;  /* text leaves it out (data formats never do) */
+	uint8_t whole;           /* text never cuts it: it is a picture */
 };
 
 /*
@@ -50,6 +52,12 @@ struct gs_cell {
 	bool as_text;
 };
 
+/* A number of the answer as a whole, by name. */
+struct gs_figure {
+	const char *name; /* snake_case, a promise to users */
+	uint64_t value;
+};
+
 /* What a report says of itself. Owned by the caller of the renderer. */
 struct gs_meta {
 	const char *question;        /* "report by city" */
@@ -59,6 +67,7 @@ struct gs_meta {
 	unsigned n_sensors;
 	struct gs_time first_seen, last_seen; /* meaningful where packets > 0 */
 	uint64_t packets, bytes, sources, sightings; /* of what matched, before --limit */
+	bool no_totals;              /* the rows are no count of sightings: text leaves the line of totals out */
 	bool sources_estimated;      /* some were folded: sources is an estimate */
 	uint64_t rows_total;         /* rows before --limit */
 	struct gs_tally tally;       /* of everything read */
@@ -66,6 +75,10 @@ struct gs_meta {
 	unsigned n_databases;
 	const char *notes[16];       /* sentences a reader must not miss: missing data, folded sources, damaged input */
 	unsigned n_notes;
+	const char *findings[16];    /* the answer in sentences; the first n_findings_first stand before the table, the others after it */
+	unsigned n_findings, n_findings_first;
+	struct gs_figure figures[16]; /* totals of this question alone */
+	unsigned n_figures;
 };
 
 struct gs_table {

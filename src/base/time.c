@@ -133,6 +133,10 @@ static bool take_offset(const char **p, const char *end, int64_t *ret_s)
 static bool time_join(int64_t s, int64_t ns, struct gs_time *ret)
 {
 	int64_t v;
+	if (s < 0) { /* the second that holds the earliest time begins before it */
+		s++;
+		ns -= GS_NS_PER_S;
+	}
 	if (__builtin_mul_overflow(s, GS_NS_PER_S, &v) || __builtin_add_overflow(v, ns, &v))
 		return false;
 	ret->ns = v;

@@ -10,13 +10,16 @@
 
 /*
  * A rule looks at one decoded packet and the frame it came from (for payload octets), and says whether it knows it. It fills *v and returns true,
- * or returns false and leaves *v alone. No state, no I/O.
+ * or returns false and leaves *v alone. Some know more when a window ends (how many, how fast), some judge records that no packet came with; these
+ * change the sighting. Each of the three may be NULL. No state, no I/O.
  */
 struct gs_rule {
 	const char *name;    /* "pptp" */
 	const char *source;  /* RFC section, advisory or paper */
 	const char *wrong;   /* what would make the verdict wrong */
 	bool (*packet)(const struct gs_packet *p, const struct gs_frame *f, struct gs_verdict *v);
+	bool (*window)(struct gs_sighting *s);
+	bool (*record)(struct gs_sighting *s);
 };
 
 /* The rules in order of precedence; the first that knows the packet wins. Lent, static. */
@@ -24,6 +27,20 @@ const struct gs_rule *const *gs_rules(unsigned *ret_n);
 
 /* The verdict on one packet (outcome GS_OUT_GRE or GS_OUT_GRE_UDP). Never fails: "unknown" is a verdict. */
 void gs_classify(const struct gs_packet *p, const struct gs_frame *f, struct gs_verdict *v);
+
+/* Where the packets of a window fell: of the 32 blocks of length 5 of the IPv4 address space, those of the inner destination in the low half, of the inner source in the
+ * high half. A window gathers them in gs_sighting.reserved and clears that before it passes the sighting on. */
+static inline uint64_t gs_classify_spread(const struct gs_packet *p)
+{
+	if (p->inner_dst.family != 4)
+		return 0;
+	return UINT64_C(1) << (p->inner_dst.b[0] >> 3) | UINT64_C(1) << (32 + (p->inner_src.b[0] >> 3));
+}
+
+#define GS_CLASSIFY_WINDOW_PACKETS 10 /* a sighting of fewer has no rate: gs_classify_window leaves it alone */
+
+/* The last word on a sighting whose window is over, set in place. False: the packets' own verdict stands. */
+bool gs_classify_window(struct gs_sighting *s);
 
 /* The verdict on a sighting from a source that saw no packet (fidelity flow or log), set in place. */
 void gs_classify_record(struct gs_sighting *s);

@@ -1,12 +1,26 @@
-/* rule_backscatter.c - an ICMP or ICMPv6 error that quotes a GRE packet: somebody answered GRE that claims to come from us */
+/*
+ * rule_backscatter.c - an ICMP or ICMPv6 error that quotes a GRE packet: somebody answered GRE that claims to come from us
+ *
+ * Where the quote is long enough to prove a flood's generator, the evidence says so: a bot forged our address. The class stays: no bot sent us anything.
+ */
+#include "classify/mirai.h"
 #include "classify/rules.h"
 
 static bool backscatter(const struct gs_packet *p, const struct gs_frame *f, struct gs_verdict *v)
 {
-	(void)f;
+	struct gs_bot_input in;
+	struct gs_bot_proof proof;
+
 	if (p->via != GS_VIA_ICMP)
 		return false;
 	*v = (struct gs_verdict){ .class_ = GS_CLASS_BACKSCATTER, .confidence = 90, .evidence = GS_EVIDENCE(ICMP_QUOTE) };
+	if (!gs_bot_input_from_packet(p, f, &in))
+		return true;
+	gs_bot_prove(&in, 0, &proof);
+	if (proof.level >= GS_BOT_LEVEL_LIKELY) {
+		v->evidence |= gs_bot_evidence(&proof);
+		v->bits = proof.bits;
+	}
 	return true;
 }
 

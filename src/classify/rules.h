@@ -11,5 +11,16 @@ extern const struct gs_rule rule_keepalive;
 extern const struct gs_rule rule_routing;
 extern const struct gs_rule rule_ipsec;
 extern const struct gs_rule rule_gre_type;
+extern const struct gs_rule rule_mirai;
+extern const struct gs_rule rule_mirai_id;
+extern const struct gs_rule rule_remnant;
+extern const struct gs_rule rule_flood_gre;
+
+/* Whether the sighting's packets came at least at `pps` a second from its first to its last one. One moment is any rate. */
+static inline bool gs_sighting_reaches(const struct gs_sighting *s, uint64_t pps)
+{
+	const uint64_t lasted = (uint64_t)s->last.ns - (uint64_t)s->first.ns;
+	return s->packets / pps >= lasted / GS_NS_PER_S + (lasted % GS_NS_PER_S != 0);
+}
 
 #endif

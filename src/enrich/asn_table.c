@@ -56,6 +56,7 @@ struct asn_table {
 	uint32_t *slots;        /* by asn: number in nets + 1 */
 	uint32_t mask;
 	uint64_t total;
+	uint32_t holders;       /* networks with addresses of their own; overlaps may leave a network none */
 };
 
 /* One range of either width, for all that happens before the first look-up. */
@@ -315,6 +316,7 @@ static bool index_ranges(struct asn_table *t)
 			t->index[upper++] = i;
 		uint64_t n = (uint64_t)r->r4[i].last - r->r4[i].first + 1;
 		struct network *net = &t->nets[r->r4[i].net];
+		t->holders += net->asn && net->space == 0;
 		net->space += n;
 		t->total += net->asn ? n : 0;
 	}
@@ -334,6 +336,7 @@ static void table_clear(struct asn_table *t)
 	t->slots = NULL;
 	t->n_nets = t->nets_cap = 0;
 	t->total = 0;
+	t->holders = 0;
 }
 
 int asn_table_load(struct asn_table *t, struct gs_error *err)
@@ -453,4 +456,9 @@ uint64_t asn_table_space(const struct asn_table *t, uint32_t asn)
 uint64_t asn_table_total(const struct asn_table *t)
 {
 	return t->total;
+}
+
+uint32_t asn_table_holders(const struct asn_table *t)
+{
+	return t->holders;
 }

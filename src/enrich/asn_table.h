@@ -28,5 +28,7 @@ bool asn_table_lookup(const struct asn_table *t, const struct gs_addr *a, uint32
 /* Addresses of a network, of all. 0 for IPv6. */
 uint64_t asn_table_space(const struct asn_table *t, uint32_t asn);
 uint64_t asn_table_total(const struct asn_table *t);
+/* How many networks have any. */
+uint32_t asn_table_holders(const struct asn_table *t);
 
 #endif

@@ -501,3 +501,9 @@ uint64_t gs_enrich_total_space(const struct gs_enrich *e)
 	const struct asn_table *t = space_table(e);
 	return t ? asn_table_total(t) : 0;
 }
+
+uint32_t gs_enrich_asn_count(const struct gs_enrich *e)
+{
+	const struct asn_table *t = space_table(e);
+	return t ? asn_table_holders(t) : 0;
+}

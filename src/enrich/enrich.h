@@ -55,5 +55,7 @@ bool gs_enrich_has_places(const struct gs_enrich *e);
 /* IPv4 addresses that the ASN table gives to a network, and to all networks; 0 where the table is no list of ranges. */
 uint64_t gs_enrich_asn_space(const struct gs_enrich *e, uint32_t asn);
 uint64_t gs_enrich_total_space(const struct gs_enrich *e);
+/* How many networks have any of these: among so many one can stand out. */
+uint32_t gs_enrich_asn_count(const struct gs_enrich *e);
 
 #endif

@@ -82,6 +82,8 @@ static void explain_rules(struct explain *x)
 
 	x->layer = "rule";
 	for (unsigned i = 0; i < n && !known; i++) {
+		if (!rules[i]->packet) /* a rule about windows: one packet tells it nothing */
+			continue;
 		known = rules[i]->packet(x->p, x->f, &v);
 		snprintf(meaning, sizeof meaning, "would be wrong if: %s", rules[i]->wrong);
 		explain_rowf(x, rules[i]->name, known ? meaning : "", rules[i]->source, "%s", known ? gs_class_word(v.class_) : "no");

@@ -25,10 +25,9 @@
 #define CHUNKS (GS_BOT_LINK_MAX_GAP / CHUNK_GAPS)
 #define SOON 320       /* distances tried in all ways before longer ones are: most links are short */
 #define MIN_CHECK_BITS 32
-#define ID_SUM 999
 #define ID_SUM_FIXED 0xffff
 #define DATA_WORDS 4 /* more prove themselves */
-#define PREPARE_WORK 1000 /* preparing a distance, in tests of one */
+#define PREPARE_WORK 10000 /* preparing a distance, in tests of one */
 
 _Static_assert((size_t)GS_BOT_LINK_MAX_GAP * CHECKS * LINK_BLOCKS * sizeof(uint64_t) == GS_BOT_LINK_TABLE_BYTES, "the header states the cap");
 
@@ -54,115 +53,10 @@ struct gs_bot_linker {
 	const struct gs_bot_tables *tables;
 	unsigned max_tables;
 	uint64_t clock;
-	uint64_t work;
+	uint64_t work, stop;   /* work done, and how much may be done before this search ends */
 	unsigned last_way;
 	struct link_table *table;
 };
-
-/* ---- layouts ---- */
-
-static bool layout_add(struct link_layout *l, unsigned at, unsigned width)
-{
-	if (l->n_words == LINK_MAX_WORDS || l->view.bits + width > LINK_MAX_BITS)
-		return false;
-	l->view.at[l->n_words] = (uint16_t)at;
-	l->view.width[l->n_words++] = (uint8_t)width;
-	l->view.bits = (uint16_t)(l->view.bits + width);
-	return true;
-}
-
-void link_layout_of(const struct gs_bot_input *in, enum gs_bot_order order, unsigned drawn, bool host_drawn, unsigned data_words, struct link_layout *ret)
-{
-	unsigned at = 0;
-
-	memset(ret, 0, sizeof *ret);
-	ret->byte_order = (uint8_t)order;
-	ret->drawn = (uint8_t)drawn;
-	ret->host_drawn = host_drawn;
-	if (drawn & GS_BOT_DREW_SRC)
-		layout_add(ret, at++, 32);
-	if (drawn & GS_BOT_DREW_ID)
-		layout_add(ret, at++, 16);
-	if (drawn & GS_BOT_DREW_SPORT)
-		layout_add(ret, at++, 16);
-	if (drawn & GS_BOT_DREW_DPORT)
-		layout_add(ret, at++, 16);
-	if (drawn & GS_BOT_DREW_DST)
-		layout_add(ret, at++, 32);
-	for (unsigned i = 0; drawn & GS_BOT_DREW_MACS && i < 3; i++)
-		layout_add(ret, at++, 32);
-	if (drawn & GS_BOT_DREW_DATA) {
-		const unsigned whole = in->data_len / 4, tail = in->data_len & 3;
-		bool room = true;
-		for (unsigned i = 0; i < whole && i < data_words; i++)
-			room = room && layout_add(ret, at + i, 32);
-		if (room && whole <= data_words && in->data_len == in->data_wire_len) {
-			if (tail & 2)
-				room = layout_add(ret, at + whole, 16);
-			if (tail & 1 && room)
-				layout_add(ret, at + whole + (tail >> 1), 8);
-		}
-		at += draws_of_data(in->data_wire_len);
-	}
-	ret->draws = ret->view.unit = (uint16_t)(at + host_drawn);
-}
-
-static void seen_put(struct link_seen *s, unsigned *bit, uint32_t value, unsigned width)
-{
-	const uint64_t v = width == 32 ? value : value & ((1u << width) - 1);
-	const unsigned block = *bit / 64, shift = *bit % 64;
-	s->block[block] |= v << shift;
-	if (shift + width > 64)
-		s->block[block + 1] |= v >> (64 - shift);
-	*bit += width;
-}
-
-void link_read(const struct link_layout *l, const struct gs_bot_input *in, struct link_seen *ret)
-{
-	const enum gs_bot_order order = l->byte_order;
-	unsigned bit = 0, word = 0;
-
-	memset(ret, 0, sizeof *ret);
-	if (l->drawn & GS_BOT_DREW_SRC)
-		seen_put(ret, &bit, word_of_net32(in->src, order), l->view.width[word++]);
-	if (l->drawn & GS_BOT_DREW_ID)
-		seen_put(ret, &bit, (uint16_t)(ID_SUM - word_of_net16(in->inner_id, order)), l->view.width[word++]);
-	if (l->drawn & GS_BOT_DREW_SPORT)
-		seen_put(ret, &bit, word_of_net16(in->sport, order), l->view.width[word++]);
-	if (l->drawn & GS_BOT_DREW_DPORT)
-		seen_put(ret, &bit, word_of_net16(in->dport, order), l->view.width[word++]);
-	if (l->drawn & GS_BOT_DREW_DST)
-		seen_put(ret, &bit, word_of_net32(in->inner_dst, order), l->view.width[word++]);
-	if (l->drawn & GS_BOT_DREW_MACS) {
-		const uint8_t third[4] = { in->macs[4], in->macs[5], in->macs[10], in->macs[11] };
-		seen_put(ret, &bit, word_load(in->macs, order), l->view.width[word++]);
-		seen_put(ret, &bit, word_load(in->macs + 6, order), l->view.width[word++]);
-		seen_put(ret, &bit, word_load(third, order), l->view.width[word++]);
-	}
-	const uint8_t *p = in->data;
-	for (; word < l->n_words && l->view.width[word] == 32; word++, p += 4)
-		seen_put(ret, &bit, word_load(p, order), 32);
-	if (word < l->n_words && l->view.width[word] == 16) {
-		seen_put(ret, &bit, order == GS_BOT_LITTLE ? p[0] | (uint32_t)p[1] << 8 : (uint32_t)p[0] << 8 | p[1], 16);
-		word++;
-		p += 2;
-	}
-	if (word < l->n_words)
-		seen_put(ret, &bit, *p, 8);
-}
-
-void link_predict(const struct link_layout *l, struct gs_bot_state s, struct link_seen *ret)
-{
-	unsigned bit = 0, at = 0;
-
-	memset(ret, 0, sizeof *ret);
-	for (unsigned i = 0; i < l->n_words; i++) {
-		uint32_t v = s.w[3];
-		for (; at <= l->view.at[i]; at++)
-			v = xorshift_forward(&s);
-		seen_put(ret, &bit, v, l->view.width[i]);
-	}
-}
 
 /* ---- the code of a layout ---- */
 
@@ -358,26 +252,27 @@ static struct link_table *linker_table(struct gs_bot_linker *l, const struct lin
 		.used = ++l->clock,
 	};
 	table_init(oldest, l->tables, layout);
+	l->work += PREPARE_WORK; /* about as dear */
 	return oldest;
 }
 
-/* Has the checks ready up to a distance. False where memory ran out. */
+/* Has the checks ready up to a distance. False where memory ran out, or the work that may be done. */
 static bool table_ready(struct gs_bot_linker *l, struct link_table *t, unsigned gap)
 {
-	while (t->ready < gap) {
+	while (t->ready < gap && l->work < l->stop) {
 		uint64_t **chunk = &t->checks[t->ready / CHUNK_GAPS];
 		if (!*chunk && !(*chunk = calloc((size_t)CHUNK_GAPS * CHECKS * t->blocks, sizeof **chunk)))
 			return false;
 		table_prepare(t, l->tables, ++t->ready);
 		l->work += PREPARE_WORK;
 	}
-	return true;
+	return t->ready >= gap;
 }
 
 /* The smallest distance from `from` to `to`, in units, that fits; 0 where none does. */
 static unsigned table_find(struct gs_bot_linker *l, struct link_table *t, const struct code_word *seen, unsigned from, unsigned to, struct gs_bot_state *ret)
 {
-	for (unsigned gap = from; gap <= to && gap <= t->max_gap && table_ready(l, t, gap); gap++) {
+	for (unsigned gap = from; gap <= to && gap <= t->max_gap && l->work < l->stop && table_ready(l, t, gap); gap++) {
 		l->work++;
 		if (checks_hold(table_checks(t, gap), seen->block, t->blocks) && table_solve(t, l->tables, gap, seen, ret))
 			return gap;
@@ -521,7 +416,8 @@ static void settle_source(const struct gs_bot_linker *l, const struct gs_bot_inp
 	*layout = with;
 }
 
-bool link_find(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned n, unsigned max_gap, struct gs_bot_link *ret, struct link_layout *ret_layout)
+bool link_find(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned n, unsigned max_gap, uint64_t most_work, struct gs_bot_link *ret,
+               struct link_layout *ret_layout)
 {
 	const unsigned limit = n > 2 ? GS_BOT_LINK_MAX_EQUAL : max_gap, soon = limit < SOON ? limit : SOON;
 	struct options o;
@@ -529,6 +425,7 @@ bool link_find(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned 
 
 	if (n < 2 || n > GS_BOT_LINK_MAX || !read_options(in, n, &o))
 		return false;
+	l->stop = l->work < UINT64_MAX - most_work ? l->work + most_work : UINT64_MAX;
 	/* the way that worked last is tried first, then short distances in all ways, then long ones */
 	for (unsigned round = 0; round < 1 + 2 * WAYS; round++) {
 		const unsigned way = round ? (round - 1) % WAYS : l->last_way, from = round > WAYS ? soon + 1 : 1, to = round > WAYS ? limit : soon;
@@ -569,5 +466,5 @@ uint64_t link_work(const struct gs_bot_linker *l)
 bool gs_bot_link(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned n, unsigned max_gap, struct gs_bot_link *ret)
 {
 	struct link_layout layout;
-	return link_find(l, in, n, max_gap, ret, &layout);
+	return link_find(l, in, n, max_gap, UINT64_MAX, ret, &layout);
 }

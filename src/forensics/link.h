@@ -4,6 +4,7 @@
 
 #include "forensics/position.h"
 
+#define ID_SUM 999          /* outer + inner identification, where drawn */
 #define LINK_MAX_WORDS 16
 #define LINK_BLOCKS 8       /* of 64 bits: what all packets of a link show together */
 #define LINK_MAX_BITS 256   /* what one packet may show */
@@ -41,10 +42,11 @@ static inline bool link_seen_equal(const struct link_seen *a, const struct link_
 	return memcmp(a, b, sizeof *a) == 0;
 }
 
-/* As gs_bot_link, and says with which layout. */
-bool link_find(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned n, unsigned max_gap, struct gs_bot_link *ret, struct link_layout *ret_layout);
+/* As gs_bot_link, and says with which layout. Gives up after `most_work`; what was prepared until then is kept, so that a later call comes further. */
+bool link_find(struct gs_bot_linker *l, const struct gs_bot_input *in, unsigned n, unsigned max_gap, uint64_t most_work, struct gs_bot_link *ret,
+               struct link_layout *ret_layout);
 
-/* Work done so far, in tests of one distance (some 10 ns); preparing a distance counts as a thousand. */
+/* Work done so far, in tests of one distance (some 10 ns); preparing a distance counts as ten thousand. */
 uint64_t link_work(const struct gs_bot_linker *l);
 
 /* Bits that a packet shows at most of its draws, what is fixed in both taken as not drawn. */

@@ -1,5 +1,6 @@
 /*
- * track.h - the tracker's tables, shared by track.c (packets to streams), track_group.c (packets that say too little alone) and track_report.c
+ * track.h - the tracker's tables, shared by track.c (memory, processes), track_stream.c (packets to streams), track_group.c (packets that say too little alone),
+ * track_attack.c (streams to attacks) and track_report.c (what is known of a process)
  *
  *	process  a cluster of positions on the generator's cycle
  *	stream   the packets of one attack of one process to one target; they share the inner source address, which is drawn once for each target of an attack
@@ -33,7 +34,7 @@ struct stream {
 	uint32_t process;
 	uint32_t dst;         /* of the first packet */
 	uint32_t host_draw;   /* drawn before that packet, if a host part was */
-	uint32_t attack;      /* number within the process, given by track_report.c */
+	uint32_t attack;      /* number within the process, given by track_attack.c */
 	uint8_t drawn;        /* in the first packet: one in 65536 shows a fixed port where the other was fixed, so it is no part of the key */
 	uint16_t reach;       /* steps looked ahead before a position is computed */
 	uint16_t host_hits;   /* packets to other destinations than the first one's, as a drawn host part makes them */
@@ -137,6 +138,16 @@ struct sighted {
 	uint8_t drawn;
 };
 
+static inline uint64_t greatest_divisor(uint64_t a, uint64_t b)
+{
+	while (b) {
+		const uint64_t r = a % b;
+		a = b;
+		b = r;
+	}
+	return a;
+}
+
 /* Draws per packet of a stream whose packets lie multiples of `grid` apart. Unseen data was drawn if the grid allows that: n packets, at most n host parts. */
 static inline uint64_t stream_draws(const struct stream_key *k, uint64_t grid)
 {
@@ -150,11 +161,52 @@ bool track_put(struct stream *s, const struct sighted *p, int64_t off);
 /* Finds or makes the stream; returns the process or GS_TRACK_...; *ret_stream is TRACK_NONE where there was no room for a stream. */
 int32_t track_place(struct gs_tracker *t, const struct sighted *p, uint32_t *ret_stream);
 
+/* Draws from one position to another; INT64_MAX where they are far apart. */
+int64_t track_signed_distance(gs_u128 from, gs_u128 to);
+
+/* The process whose reference is near the position; a new one. TRACK_NONE: none, no room. */
+uint32_t track_process_near(const struct gs_tracker *t, gs_u128 position, uint8_t byte_order);
+uint32_t track_process_new(struct gs_tracker *t, gs_u128 position, uint8_t byte_order);
+
 /* Counts a packet for its process. */
 void track_count(struct gs_tracker *t, uint32_t process, const struct gs_bot_input *in, struct gs_time ts, uint16_t bits);
 
 /* Takes `cost` searches from the budget; false where it is spent. */
 bool track_afford(struct gs_tracker *t, struct gs_time ts, uint64_t cost);
+
+/* Searches that may still be made in this second of packet time, as track_afford last saw it; never so many that a thousand times as many overflow. */
+static inline uint64_t track_budget(const struct gs_tracker *t)
+{
+	return t->limits.searches_per_s == UINT32_MAX ? UINT64_MAX >> 16 : t->budget_left + 1;
+}
+
+/* ---- reports: track_attack.c ---- */
+
+#define SURE_DISTANCES 8
+#define MAX_TARGETS 255
+
+/* Whether the stream's target is a prefix. */
+bool track_host_drawn(const struct stream *s);
+/* Number of targets from the draws of a round, 0 where it does not come out; *ret_sure: no other number fits. Of `seen` targets `hosts` are prefixes. */
+uint32_t track_targets_of(uint64_t round, uint64_t draws, uint32_t seen, uint32_t hosts, bool *ret_sure);
+/* Numbers the attacks of a process from 0 on (stream.attack); returns how many. */
+uint32_t track_number_attacks(struct gs_tracker *t, const struct process *p);
+/* Attack number `number`; false where no stream has it. *ret_timed: packets sent between the first seen and the last, one of the two counted. */
+bool track_attack_get(const struct gs_tracker *t, const struct process *p, uint32_t number, struct gs_bot_attack *ret, uint64_t *ret_timed);
+
+/* The position `off` draws after the process's own. */
+static inline struct gs_bot_position track_position(const struct process *p, int64_t off)
+{
+	return position_of(off < 0 ? (p->position + POSITIONS - (uint64_t)-off) % POSITIONS : (p->position + (uint64_t)off) % POSITIONS);
+}
+
+static inline struct gs_addr track_address(uint32_t v)
+{
+	const uint8_t b[4] = { (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v };
+	return gs_addr_v4(b);
+}
+
+/* ---- track_group.c ---- */
 
 /* A packet without a state. */
 int32_t track_group(struct gs_tracker *t, const struct gs_bot_input *in, const struct gs_bot_proof *proof, struct gs_time ts);

@@ -276,7 +276,7 @@ int32_t track_group(struct gs_tracker *t, const struct gs_bot_input *in, const s
 	struct gs_bot_link l;
 	const uint64_t before = link_work(t->linker);
 	t->tally.links++;
-	const bool found = link_find(t->linker, waiting + g->n - n, n, GS_BOT_LINK_MAX_GAP, &l, &g->layout);
+	const bool found = link_find(t->linker, waiting + g->n - n, n, GS_BOT_LINK_MAX_GAP, track_budget(t) * WORK_OF_SEARCH, &l, &g->layout);
 	track_afford(t, ts, (link_work(t->linker) - before) / WORK_OF_SEARCH);
 	if (!found || l.check_bits + 16u * n < (unsigned)GS_BOT_PROOF_BITS + l.tries)
 		return GS_TRACK_PENDING;

@@ -8,11 +8,14 @@
  *
  * Memory: 192 octets a sighting and 11 to 21 for its slot. At the cap a new key folds into a row per (destination, class), of which there are at most
  * FOLD_ROWS, each with a HyperLogLog of 4 KiB; then into one row per class. A sixteenth of the cap is theirs.
+ *
+ * The bots' tokens lie in gre_key while a window is open: packets that have one carry no key (gs_bot_input_from_packet).
  */
 #include "observe/observe.h"
 
 #include "base/hll.h"
 #include "base/map.h"
+#include "classify/classify.h"
 
 #include <stdlib.h>
 
@@ -24,6 +27,8 @@ struct window {
 	struct gs_map map;
 	int64_t start_ns, end_ns; /* [start, end); empty (0, 0) where there is none */
 	bool version1;            /* some record waits for its payload length to be put back into gre_key */
+	bool bots;                /* some record has a token in gre_key */
+	uint64_t joined;          /* packets beyond the first of a sighting */
 };
 
 struct fold {
@@ -33,6 +38,7 @@ struct fold {
 
 struct gs_observe {
 	struct gs_sighting_sink sink;
+	struct gs_watch *watch;
 	struct window now, before;
 	struct gs_map folds;
 	struct gs_hll *hlls;      /* FOLD_ROWS + one per class, made at the first fold */
@@ -53,6 +59,7 @@ int gs_observe_new(const struct gs_observe_options *o, const struct gs_sighting_
 	ob->window_ns = o->window_s * GS_NS_PER_S;
 	ob->seed = o->hash_seed;
 	ob->sensor = o->sensor;
+	ob->watch = o->watch;
 	ob->cap_bytes = o->memory_bytes;
 	const size_t cap = o->memory_bytes - o->memory_bytes / 16;
 	if (gs_map_init(&ob->now.map, GS_SIGHTING_KEY_LEN, sizeof(struct gs_sighting), cap, ob->seed) < 0 ||
@@ -91,21 +98,106 @@ static void note_peak(struct gs_observe *ob)
 		ob->peak_bytes = used;
 }
 
+static uint32_t token_of(const struct gs_sighting *s)
+{
+	return s->has & GS_HAS_KEY ? 0 : s->gre_key;
+}
+
+/* Gives a sighting another key: where the window has one with that key already it is added to it and left empty. */
+static void rekey(struct window *w, struct gs_sighting *from, const struct gs_sighting *key)
+{
+	const struct gs_sighting s = *from;
+	bool is_new;
+	struct gs_sighting *to = gs_map_get(&w->map, gs_map_hash(&w->map, key), key, &is_new);
+
+	if (!to) { /* no room: a row of its own, though there may be another like it */
+		memcpy(from, key, GS_SIGHTING_KEY_LEN);
+		return;
+	}
+	if (is_new) {
+		*to = s;
+		memcpy(to, key, GS_SIGHTING_KEY_LEN);
+	} else {
+		to->packets += s.packets;
+		to->bytes += s.bytes;
+		to->first = s.first.ns < to->first.ns ? s.first : to->first;
+		to->last = s.last.ns > to->last.ns ? s.last : to->last;
+		to->ttl_min = s.ttl_min < to->ttl_min ? s.ttl_min : to->ttl_min;
+		to->ttl_max = s.ttl_max > to->ttl_max ? s.ttl_max : to->ttl_max;
+		to->evidence |= s.evidence;
+		to->confidence = s.confidence > to->confidence ? s.confidence : to->confidence;
+		to->evidence_bits = s.evidence_bits > to->evidence_bits ? s.evidence_bits : to->evidence_bits;
+	}
+	from->packets = 0;
+}
+
+/* What the end of a window brings to light: waiting packets whose bot is known by now, and classes that hang on the rate. */
+static void settle_window(struct gs_observe *ob, struct window *w)
+{
+	const uint32_t n = w->map.count;
+
+	if (!w->bots && w->joined < GS_CLASSIFY_WINDOW_PACKETS - 1) /* as in floods from forged sources: no sighting has so many packets */
+		return;
+	for (uint32_t i = 0; i < n; i++) {
+		struct gs_sighting *s = gs_map_at(&w->map, i), key;
+		if (!w->bots && s->packets < GS_CLASSIFY_WINDOW_PACKETS)
+			continue;
+		memcpy(&key, s, GS_SIGHTING_KEY_LEN);
+		if (w->bots && gs_watch_is_waiting(token_of(s))) {
+			key.gre_key = gs_watch_settle(ob->watch, s->gre_key);
+			if (key.gre_key && key.class_ != GS_CLASS_BACKSCATTER) { /* the link proves them too */
+				key.class_ = s->gre_proto == 0x6558 ? GS_CLASS_FLOOD_MIRAI_GREETH : GS_CLASS_FLOOD_MIRAI_GREIP;
+				s->confidence = 100;
+			}
+			s->evidence |= key.gre_key ? GS_EVIDENCE(STATE_LINK) : 0;
+			rekey(w, s, &key);
+		} else if (gs_classify_window(s)) {
+			s->spread = 0;
+			key.class_ = s->class_;
+			if (gs_map_find(&w->map, gs_map_hash(&w->map, &key), &key))
+				rekey(w, s, &key);
+		}
+	}
+}
+
+/* Gives n records from the window's number `from` on the form that they are passed on in, side by side; how many are left of them. */
+static uint32_t finish_records(struct gs_observe *ob, struct window *w, uint32_t from, uint32_t n)
+{
+	struct gs_sighting *all = gs_map_at(&w->map, from);
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct gs_sighting *s = &all[i];
+		const uint32_t token = w->bots ? token_of(s) : 0;
+		if (s->packets == 0)
+			continue;
+		s->spread = 0;
+		if (w->version1)
+			s->gre_key |= (uint32_t)s->gre_payload_len << 16;
+		if (token) {
+			s->gre_key = 0;
+			gs_watch_name(ob->watch, token, s);
+		}
+		if (kept != i)
+			all[kept] = *s;
+		kept++;
+	}
+	return kept;
+}
+
 static int close_window(struct gs_observe *ob, struct window *w, struct gs_error *err)
 {
 	note_peak(ob);
-	for (uint32_t i = 0; w->version1 && i < w->map.count; i++) {
-		struct gs_sighting *s = gs_map_at(&w->map, i);
-		s->gre_key |= (uint32_t)s->gre_payload_len << 16;
-	}
-	w->version1 = false;
+	settle_window(ob, w);
 	for (uint32_t i = 0; i < w->map.count; i += PASS_ON) {
-		uint32_t n = w->map.count - i < PASS_ON ? w->map.count - i : PASS_ON;
-		int r = pass_on(ob, gs_map_at(&w->map, i), n, err);
+		const uint32_t n = w->map.count - i < PASS_ON ? w->map.count - i : PASS_ON, kept = finish_records(ob, w, i, n);
+		int r = kept ? pass_on(ob, gs_map_at(&w->map, i), kept, err) : 0;
 		if (r < 0)
 			return r;
 	}
 	w->start_ns = w->end_ns = 0;
+	w->version1 = w->bots = false;
+	w->joined = 0;
 	gs_map_clear(&w->map, ob->cap_bytes / 8); /* a flood's table would keep the other window small */
 	return 0;
 }
@@ -167,7 +259,7 @@ static struct window *window_of(struct gs_observe *ob, struct gs_time t, int *re
 	return *ret == 0 ? &ob->now : NULL;
 }
 
-static void key_of(const struct gs_packet *p, const struct gs_verdict *v, struct gs_sighting *key)
+static void key_of(const struct gs_packet *p, const struct gs_verdict *v, uint32_t bot, struct gs_sighting *key)
 {
 	memset(key, 0, GS_SIGHTING_KEY_LEN);
 	key->src = p->src;
@@ -176,7 +268,7 @@ static void key_of(const struct gs_packet *p, const struct gs_verdict *v, struct
 	key->via = p->via;
 	key->gre_flags = p->gre_flags;
 	key->gre_proto = p->gre_proto;
-	key->gre_key = (p->gre_flags & 7) == 1 ? p->gre_key & 0xffff : p->gre_key; /* version 1: the rest is a length, different in every packet */
+	key->gre_key = bot ? bot : (p->gre_flags & 7) == 1 ? p->gre_key & 0xffff : p->gre_key; /* version 1: the rest is a length, different in every packet */
 }
 
 static void join(struct gs_sighting *s, const struct gs_packet *p, const struct gs_verdict *v)
@@ -192,6 +284,7 @@ static void join(struct gs_sighting *s, const struct gs_packet *p, const struct 
 	if (p->ttl > s->ttl_max)
 		s->ttl_max = p->ttl;
 	s->evidence |= v->evidence;
+	s->spread |= gs_classify_spread(p);
 	if (v->confidence > s->confidence)
 		s->confidence = v->confidence;
 	if (v->bits > s->evidence_bits)
@@ -246,35 +339,48 @@ static int observe_one(struct gs_observe *ob, struct window *w, const struct gs_
 		return fold_in(ob, p, v, err);
 	if (!is_new) {
 		join(s, p, v);
+		w->joined++;
 		return 0;
 	}
 	gs_sighting_from_packet(p, v, ob->sensor, s);
 	s->gre_key = key->gre_key; /* the record's key must stay what the index was told */
+	s->spread = gs_classify_spread(p);
 	w->version1 |= s->gre_payload_len != 0;
+	w->bots |= ob->watch && token_of(s);
 	return 0;
 }
 
-int gs_observe_packets(struct gs_observe *ob, const struct gs_packet *const *p, const struct gs_verdict *v, size_t n, struct gs_error *err)
+static int observe_single(struct gs_observe *ob, const struct gs_packet *p, const struct gs_verdict *v, uint32_t bot, struct gs_error *err)
+{
+	struct gs_sighting s;
+
+	gs_sighting_from_packet(p, v, ob->sensor, &s);
+	if (bot)
+		gs_watch_name(ob->watch, gs_watch_settle(ob->watch, bot), &s);
+	return pass_on(ob, &s, 1, err);
+}
+
+int gs_observe_packets(struct gs_observe *ob, const struct gs_packet *const *p, const struct gs_verdict *v, const uint32_t *bots, size_t n,
+                       struct gs_error *err)
 {
 	struct gs_sighting keys[64];
 	uint64_t hash[64];
 	int r = 0;
 
 	if (ob->window_ns == 0) {
-		for (size_t i = 0; i < n && r == 0; i++) {
-			gs_sighting_from_packet(p[i], &v[i], ob->sensor, &keys[0]);
-			r = pass_on(ob, &keys[0], 1, err);
-		}
+		for (size_t i = 0; i < n && r == 0; i++)
+			r = observe_single(ob, p[i], &v[i], bots ? bots[i] : 0, err);
 		return r;
 	}
 	while (n > 64) {
-		r = gs_observe_packets(ob, p, v, 64, err);
+		r = gs_observe_packets(ob, p, v, bots, 64, err);
 		if (r < 0)
 			return r;
 		p += 64, v += 64, n -= 64;
+		bots = bots ? bots + 64 : NULL;
 	}
 	for (size_t i = 0; i < n; i++)
-		key_of(p[i], &v[i], &keys[i]);
+		key_of(p[i], &v[i], bots ? bots[i] : 0, &keys[i]);
 	for (size_t i = 0; i < n; i++) { /* a loop of its own: hashing reads in words what was just stored in octets, and would wait for it */
 		hash[i] = gs_map_hash(&ob->now.map, &keys[i]);
 		gs_map_prefetch(&ob->now.map, hash[i]);

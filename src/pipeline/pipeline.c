@@ -7,6 +7,7 @@
  * Everything moves in batches of GS_SOURCE_BATCH: the frames of a batch lie in the source's buffer until the next read, the packets and verdicts
  * in arrays here, so that the sighting table can prefetch the slots of a whole batch before it touches the first. Nothing is allocated per
  * packet. Frames that are no GRE, most of them in most captures, leave after decoding and are only counted.
+ * Where the question is about bots a watch (src/observe/watch.h) sees each packet after its verdict, and tells which process it came from.
  * A gate (the store's, see pipeline.h) stands between source and decode and says which frames are news; without one all are.
  */
 #include "pipeline/pipeline.h"
@@ -36,6 +37,7 @@ struct corridor {
 	struct gs_packet packets[GS_SOURCE_BATCH];
 	const struct gs_packet *gre[GS_SOURCE_BATCH];
 	struct gs_verdict verdicts[GS_SOURCE_BATCH];
+	uint32_t bots[GS_SOURCE_BATCH];
 	struct gs_sighting sightings[GS_SOURCE_BATCH];
 };
 
@@ -83,10 +85,12 @@ static int corridor_frames(struct corridor *c, size_t from, size_t n, struct gs_
 		if (!count_packet(c, p))
 			continue;
 		gs_classify(p, &c->frames[i], &c->verdicts[n_gre]);
+		if (c->o->watch)
+			c->bots[n_gre] = gs_watch_packet(c->o->watch, p, &c->frames[i], &c->verdicts[n_gre]);
 		c->gre[n_gre++] = p;
 	}
 	c->tally->packets += n;
-	return n_gre ? gs_observe_packets(c->observe, c->gre, c->verdicts, n_gre, err) : 0;
+	return n_gre ? gs_observe_packets(c->observe, c->gre, c->verdicts, c->o->watch ? c->bots : NULL, n_gre, err) : 0;
 }
 
 static int corridor_progress(struct corridor *c, struct gs_source *s, struct gs_error *err)
@@ -310,7 +314,8 @@ int gs_pipeline_run(const struct gs_inputs *in, const struct gs_pipeline_options
                     struct gs_tally *tally, struct gs_error *err)
 {
 	struct gs_observe_options oo = {
-		.window_s = o->window_s, .memory_bytes = o->memory_bytes, .hash_seed = o->hash_seed, .sensor = o->sensor
+		.window_s = o->window_s, .memory_bytes = o->memory_bytes, .hash_seed = o->hash_seed, .sensor = o->sensor,
+		.watch = o->watch
 	};
 	int worst = 0, r = GS_ERR_NOMEM;
 	struct corridor *c = calloc(1, sizeof *c);

@@ -7,6 +7,7 @@
 #include "grescope/error.h"
 #include "grescope/sighting.h"
 #include "grescope/tally.h"
+#include "observe/watch.h"
 #include "source/source.h"
 #include "store/store.h"
 
@@ -40,6 +41,7 @@ struct gs_pipeline_options {
 	bool (*progress)(void *arg, uint64_t bytes_done, uint64_t bytes_total, const struct gs_tally *so_far);
 	void *arg;
 	const struct gs_gate *gate; /* NULL: everything goes through */
+	struct gs_watch *watch;     /* which bots sent the packets; NULL: nobody asks. Lent */
 };
 
 /*

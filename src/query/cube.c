@@ -35,6 +35,7 @@ _Static_assert(sizeof(struct key4) == 12 && sizeof(struct key6) == 24, "keys hav
 _Static_assert(sizeof(struct entry4) == 48 && sizeof(struct entry6) == 56, "memory is planned by these");
 _Static_assert(sizeof(struct cube_extra) == 32 && offsetof(struct cube_extra, number) == 28, "the key has no padding");
 
+#define COUNT_KEY_LEN offsetof(struct cube_count, sums)
 #define FOLD_KEY_LEN offsetof(struct cube_fold, used)
 #define FOLD_BYTES (sizeof(struct cube_fold) + sizeof(struct gs_hll) + 21)
 
@@ -48,6 +49,7 @@ int cube_init(struct cube *c, bool has_extras, size_t cap_bytes, uint64_t seed)
 	if (gs_map_init(&c->v4, sizeof(struct key4), sizeof(struct entry4), cap, seed) < 0 ||
 	    gs_map_init(&c->v6, sizeof(struct key6), sizeof(struct entry6), cap, seed) < 0 ||
 	    gs_map_init(&c->extras, offsetof(struct cube_extra, number), sizeof(struct cube_extra), cap, seed) < 0 ||
+	    gs_map_init(&c->counts, COUNT_KEY_LEN, sizeof(struct cube_count), cap, seed) < 0 ||
 	    gs_map_init(&c->folds, FOLD_KEY_LEN, sizeof(struct cube_fold), query_map_cap_for(c->max_folds, sizeof(struct cube_fold)), seed) < 0) {
 		cube_done(c);
 		return GS_ERR_NOMEM;
@@ -64,6 +66,7 @@ void cube_done(struct cube *c)
 	gs_map_done(&c->v4);
 	gs_map_done(&c->v6);
 	gs_map_done(&c->extras);
+	gs_map_done(&c->counts);
 	gs_map_done(&c->folds);
 }
 
@@ -77,7 +80,7 @@ uint32_t cube_extra_number(struct cube *c, struct cube_extra *extra)
 	bool is_new;
 
 	extra->number = 0;
-	const size_t third = c->cap_bytes / 3, rest = left(c, gs_map_used(&c->v4) + gs_map_used(&c->v6));
+	const size_t third = c->cap_bytes / 3, rest = left(c, gs_map_used(&c->v4) + gs_map_used(&c->v6) + gs_map_used(&c->counts));
 	c->extras.cap_bytes = third < rest ? third : rest;
 	struct cube_extra *e = gs_map_get(&c->extras, gs_map_hash(&c->extras, extra), extra, &is_new);
 	if (!e)
@@ -85,6 +88,11 @@ uint32_t cube_extra_number(struct cube *c, struct cube_extra *extra)
 	if (is_new)
 		e->number = c->extras.count - 1;
 	return e->number;
+}
+
+const struct cube_extra *cube_extra_find(const struct cube *c, const struct cube_extra *extra)
+{
+	return gs_map_find(&c->extras, gs_map_hash(&c->extras, extra), extra);
 }
 
 const struct cube_extra *cube_extra_at(const struct cube *c, uint32_t number)
@@ -132,6 +140,26 @@ static int fold_in(struct cube *c, const struct cube_item *it)
 	return 0;
 }
 
+/* Without a source; false: no room, or there is but one such sum for each class anyway. */
+static bool count_in(struct cube *c, const struct cube_item *it)
+{
+	const struct cube_count key = { .extra = it->extra, .class_ = it->class_, .folded = !it->counted };
+	bool is_new;
+
+	if (!it->counted && !c->has_extras)
+		return false;
+	c->counts.cap_bytes = left(c, gs_map_used(&c->v4) + gs_map_used(&c->v6) + gs_map_used(&c->extras));
+	struct cube_count *k = gs_map_get(&c->counts, QUERY_KEY_HASH(&c->counts, &key, COUNT_KEY_LEN), &key, &is_new);
+	if (!k)
+		return false;
+	if (is_new)
+		k->sums = QUERY_NO_SUMS;
+	query_sums_add(&k->sums, &it->sums, &c->saturated);
+	k->sources = query_add(k->sources, it->sources, &c->saturated);
+	c->folded_before |= !it->counted;
+	return true;
+}
+
 static struct key4 key4_of(uint32_t extra, const struct gs_addr *src, uint8_t class_, uint8_t redacted)
 {
 	struct key4 k = { .extra = extra, .class_ = class_, .redacted = redacted };
@@ -152,16 +180,16 @@ static int add_one(struct cube *c, const struct cube_item *it, uint64_t hash, co
 	bool is_new = false;
 
 	if (it->src.family == 4 && it->extra != CUBE_OTHER) {
-		c->v4.cap_bytes = left(c, gs_map_used(&c->v6) + gs_map_used(&c->extras));
+		c->v4.cap_bytes = left(c, gs_map_used(&c->v6) + gs_map_used(&c->extras) + gs_map_used(&c->counts));
 		struct entry4 *e = gs_map_get(&c->v4, hash, key, &is_new);
 		sums = e ? &e->sums : NULL;
 	} else if (it->src.family == 6 && it->extra != CUBE_OTHER) {
-		c->v6.cap_bytes = left(c, gs_map_used(&c->v4) + gs_map_used(&c->extras));
+		c->v6.cap_bytes = left(c, gs_map_used(&c->v4) + gs_map_used(&c->extras) + gs_map_used(&c->counts));
 		struct entry6 *e = gs_map_get(&c->v6, hash, key, &is_new);
 		sums = e ? &e->sums : NULL;
 	}
 	if (!sums)
-		return fold_in(c, it);
+		return it->src.family == 0 && count_in(c, it) ? 0 : fold_in(c, it);
 	if (is_new)
 		*sums = QUERY_NO_SUMS;
 	query_sums_add(sums, &it->sums, &c->saturated);

@@ -23,6 +23,7 @@ static size_t cube_bytes(const struct gs_question *q, bool pinned)
 	case GS_BY_PREFIX24:
 	case GS_BY_TARGET:
 	case GS_BY_TUNNEL:
+	case GS_BY_BOT:
 		return q->memory_bytes / 3;
 	default:
 		return q->memory_bytes / 4 * 3;
@@ -73,7 +74,7 @@ int gs_query_new(const struct gs_question *question, struct gs_enrich *enrich, c
 	if (r < 0)
 		goto fail;
 	const bool extras = question->by == GS_BY_DAY || question->by == GS_BY_WEEK || question->by == GS_BY_HOUR ||
-	                    question->by == GS_BY_TARGET || question->by == GS_BY_TUNNEL;
+	                    question->by == GS_BY_TARGET || question->by == GS_BY_TUNNEL || question->by == GS_BY_BOT;
 	const bool shows = question->kind == GS_EXPORT || query_shows_origin(question->by);
 	q->asks_origins = shows || question->filter.n_asn || question->filter.n_country;
 	q->pinned = question->pins && question->kind == GS_REPORT && shows;
@@ -127,12 +128,12 @@ static bool matches(struct gs_query *q, const struct gs_sighting *s)
 	const struct gs_filter *f = &q->q.filter;
 	struct gs_origin o;
 
-	if (!gs_filter_match(f, s))
+	if (!q->origins.pins)
+		return q->q.filtered || (gs_filter_match(f, s) && gs_query_wants(q, &s->src));
+	if (!q->q.filtered && !gs_filter_match(f, s))
 		return false;
-	if (f->n_asn == 0 && f->n_country == 0 && !q->origins.pins)
-		return true;
 	const bool pinned = query_origins_get(&q->origins, &s->src, query_day(s->first), &o);
-	if (!query_origin_matches(f, &o))
+	if (!q->q.filtered && !query_origin_matches(f, &o))
 		return false;
 	if (pinned)
 		q->pinned_packets = query_add(q->pinned_packets, s->packets, &q->saturated);
@@ -143,7 +144,7 @@ void query_count(struct gs_query *q, const struct gs_sighting *s)
 {
 	const struct query_sums sums = { s->packets, s->bytes, s->first.ns, s->last.ns };
 
-	q->sightings++;
+	q->sightings += s->summed ? s->summed : 1;
 	query_sums_add(&q->sums, &sums, &q->saturated);
 	if (!(s->has & GS_HAS_IP_LEN) && s->bytes == 0)
 		q->no_length_packets = query_add(q->no_length_packets, s->packets, &q->saturated);
@@ -176,38 +177,66 @@ struct gs_sighting_sink gs_query_sink(struct gs_query *q)
 	return (struct gs_sighting_sink){ .take = take, .arg = q };
 }
 
+static unsigned needs_by(const struct gs_question *q)
+{
+	switch (q->by) {
+	case GS_BY_DAY:
+		return GS_NEED_DAY | GS_NEED_COUNTS;
+	case GS_BY_WEEK:
+		return GS_NEED_WEEK | GS_NEED_COUNTS;
+	case GS_BY_HOUR:
+		return GS_NEED_HOUR | GS_NEED_COUNTS;
+	case GS_BY_TARGET: /* withheld targets are one target, and a source of several of them one source */
+		return GS_NEED_DST | (q->redact_dst ? GS_NEED_SRC : GS_NEED_COUNTS);
+	case GS_BY_TUNNEL:
+		return GS_NEED_SRC | GS_NEED_DST | GS_NEED_SHAPE;
+	case GS_BY_BOT:
+		return GS_NEED_SRC | GS_NEED_BOT;
+	default:
+		return GS_NEED_SRC;
+	}
+}
+
 unsigned gs_query_needs(const struct gs_query *q)
 {
 	const struct gs_filter *f = &q->q.filter;
-	unsigned needs = GS_NEED_SRC | GS_NEED_CLASS;
+	unsigned needs = needs_by(&q->q) | GS_NEED_CLASS;
 
-	if (q->q.kind == GS_EXPORT || q->q.by == GS_BY_TUNNEL)
+	if (q->q.kind == GS_EXPORT)
 		return GS_NEED_ALL;
-	switch (q->q.by) {
-	case GS_BY_DAY:
-	case GS_BY_WEEK:
-		needs |= GS_NEED_DAY;
-		break;
-	case GS_BY_HOUR:
-		needs |= GS_NEED_HOUR;
-		break;
-	case GS_BY_TARGET:
-		needs |= GS_NEED_DST;
-		break;
-	case GS_BY_CLASS:
-	case GS_BY_TOTAL:
-		break;
-	default: /* by something of the source: whether that is withheld hangs on how each packet came */
-		if (q->q.redact_dst)
-			return GS_NEED_ALL;
-	}
 	if (q->origins.pins) /* where a source is hangs on the day */
-		needs |= GS_NEED_DAY;
+		needs = (needs | GS_NEED_SRC | GS_NEED_DAY) & ~(unsigned)(GS_NEED_COUNTS | GS_NEED_WEEK);
+	if (q->q.filtered)
+		return needs;
+	if (f->n_src || f->n_asn || f->n_country)
+		needs = (needs | GS_NEED_SRC) & ~(unsigned)GS_NEED_COUNTS;
 	if (f->n_dst)
 		needs |= GS_NEED_DST;
 	if (f->n_sensors)
 		needs |= GS_NEED_SENSOR;
 	return needs;
+}
+
+bool gs_query_wants(void *query, const struct gs_addr *src)
+{
+	struct gs_query *q = query;
+	struct gs_origin o;
+
+	if (q->q.filter.n_asn == 0 && q->q.filter.n_country == 0)
+		return true;
+	query_origins_get(&q->origins, src, 0, &o);
+	return query_origin_matches(&q->q.filter, &o);
+}
+
+void gs_query_set_totals(struct gs_query *q, const struct gs_query_totals *t)
+{
+	q->totals = *t;
+	q->has_totals = true;
+}
+
+bool gs_query_shows_bots(const struct gs_query *q)
+{
+	return q->q.kind == GS_EXPORT || q->q.by == GS_BY_BOT;
 }
 
 void query_note(struct gs_query *q, struct gs_meta *meta, const char *format, ...)
@@ -272,11 +301,12 @@ void query_redact_filters(const struct gs_query *q, struct gs_meta *meta)
 static void fill_meta(struct gs_query *q, struct gs_meta *meta)
 {
 	const struct gs_filter *f = &q->q.filter;
+	const uint64_t no_length = q->has_totals ? q->totals.no_length_packets : q->no_length_packets;
 
 	query_redact_filters(q, meta);
 	meta->packets = q->sums.packets;
 	meta->bytes = q->sums.bytes;
-	meta->sightings = q->sightings;
+	meta->sightings = q->has_totals ? q->totals.sightings : q->sightings;
 	if (q->sightings) {
 		meta->first_seen.ns = q->sums.first;
 		meta->last_seen.ns = q->sums.last;
@@ -286,8 +316,8 @@ static void fill_meta(struct gs_query *q, struct gs_meta *meta)
 		query_note(q, meta, "no network or place data: a filter on network or country matches nothing");
 	if (q->saturated || q->cube.saturated)
 		query_note(q, meta, "a count is larger than can be written and stands at its limit, 2^64 - 1");
-	if (q->no_length_packets && q->no_length_packets < q->sums.packets)
-		query_note(q, meta, "bytes leave out %llu of %llu packets, whose length is unknown", (unsigned long long)q->no_length_packets,
+	if (no_length && no_length < q->sums.packets)
+		query_note(q, meta, "bytes leave out %llu of %llu packets, whose length is unknown", (unsigned long long)no_length,
 		           (unsigned long long)q->sums.packets);
 }
 

@@ -27,6 +27,7 @@
 	X(PREFIX24, "prefix24", "/24 of an IPv4 source, /48 of an IPv6 source")                                                  \
 	X(TARGET, "target", "destination address")                                                                               \
 	X(TUNNEL, "tunnel", "source, destination, GRE protocol type and key")                                                    \
+	X(BOT, "bot", "bot process, proven by its generator")                                                                    \
 	X(TOTAL, "total", "everything in one row")
 
 enum gs_by {
@@ -52,6 +53,8 @@ struct gs_question {
 	unsigned n_sensor_names;
 	size_t memory_bytes;        /* cap on the groups kept; past it further keys fold into one row, exact in packets and bytes */
 	uint64_t hash_seed;
+	bool filtered;              /* the giver applies the filter, with gs_query_wants for network and country: nothing is filtered again.
+	                             * Not with pins and such a filter: where a source was hangs on the day */
 	struct gs_store *pins;      /* a store whose pinned origins go before the databases; NULL: none. Asked while sightings come and while the answer is made */
 	const struct gs_meta *head; /* question, filters and sensors for the heading of rows that are streamed before the answer's meta exists; may be NULL */
 };
@@ -67,8 +70,23 @@ void gs_query_free(struct gs_query *q); /* NULL is fine */
 /* Where the sightings go. The sink returns GS_ERR_LIMIT with no sentence once no further row can change the answer (export with --limit): the giver stops. */
 struct gs_sighting_sink gs_query_sink(struct gs_query *q);
 
-/* How finely the question needs its sightings: enum gs_need. Whoever feeds it may add up what differs in nothing else, once since and until were applied. */
+/* How finely the question needs its sightings: enum gs_need. Whoever feeds it may add up what differs in nothing else, once since and until were
+ * applied, or, where the question is `filtered`, the whole filter. */
 unsigned gs_query_needs(const struct gs_query *q);
+
+/* Whether network and country of a source satisfy the filter; `query` is a struct gs_query. */
+bool gs_query_wants(void *query, const struct gs_addr *src);
+
+/* What sums no longer tell, from whoever made them; once, before the answer. */
+struct gs_query_totals {
+	uint64_t sightings;         /* that were added up */
+	uint64_t no_length_packets; /* packets whose length is unknown */
+	uint64_t sources;           /* different ones; used where they came as counts (GS_SIGHTING_COUNTED) */
+	bool sources_estimated;     /* for want of memory */
+};
+void gs_query_set_totals(struct gs_query *q, const struct gs_query_totals *t);
+/* Whether the answer tells bots apart: then whoever reads packets for it should let a watch name them. */
+bool gs_query_shows_bots(const struct gs_query *q);
 
 /* Writes the answer; once. *meta: the caller fills question, filters, tally, databases and notes of its own; the query fills the totals and adds its notes
  * (strings live as long as the query). *ret_rows: rows written, 0 where nothing matched (`--by total` too). */

@@ -8,6 +8,7 @@
  * Sources: a group counts an entry only for the lowest class its source occurs with, so each source counts once. Groups with folds count by
  * HyperLogLog over both, what was folded and what was not, because a source can be both (with different classes).
  */
+#include "query/bots.h"
 #include "query/sizes.h"
 #include "query/state.h"
 
@@ -121,6 +122,33 @@ static uint32_t origin_number(struct gs_query *q, const struct gs_sighting *s)
 	return query_origins_number(&q->origins, &o);
 }
 
+static struct cube_extra bot_extra(const struct gs_sighting *s, uint64_t hi, uint64_t lo)
+{
+	struct cube_extra e = { .has = CUBE_HAS_BOT, .gre_version = s->bot_kind, .gre_key = s->byte_order };
+
+	memcpy(e.dst.b, &hi, sizeof hi);
+	memcpy(e.dst.b + sizeof hi, &lo, sizeof lo);
+	return e;
+}
+
+/* Positions of one process that were rounded down on either side of a multiple differ by GS_BOT_NEAR: they get the number of the one met first. */
+static uint32_t bot_number(struct gs_query *q, const struct gs_sighting *s)
+{
+	const uint64_t step = (uint64_t)GS_BOT_NEAR;
+	struct cube_extra e = bot_extra(s, s->bot_hi, s->bot_lo), below = bot_extra(s, s->bot_hi - (s->bot_lo < step), s->bot_lo - step),
+			  above = bot_extra(s, s->bot_hi + (s->bot_lo + step < step), s->bot_lo + step);
+
+	if (s->bot_kind == GS_BOT_NONE)
+		e = (struct cube_extra){ 0 };
+	if (s->bot_kind == GS_BOT_POSITION && !cube_extra_find(&q->cube, &e)) {
+		const struct cube_extra *near = cube_extra_find(&q->cube, &below);
+		near = near ? near : cube_extra_find(&q->cube, &above);
+		if (near)
+			return near->number;
+	}
+	return cube_extra_number(&q->cube, &e);
+}
+
 static uint32_t extra_of(struct gs_query *q, const struct gs_sighting *s)
 {
 	if (q->pinned)
@@ -136,6 +164,8 @@ static uint32_t extra_of(struct gs_query *q, const struct gs_sighting *s)
 		return target_number(q, s);
 	case GS_BY_TUNNEL:
 		return tunnel_number(q, s);
+	case GS_BY_BOT:
+		return bot_number(q, s);
 	default:
 		return 0;
 	}
@@ -168,6 +198,7 @@ int query_report_take(struct gs_query *q, const struct gs_sighting *const *list,
 			.src = s->flags & GS_SIGHTING_FOLDED ? nobody : s->src,
 			.class_ = s->class_ < GS_CLASS_COUNT ? s->class_ : GS_CLASS_UNKNOWN,
 			.redacted = shows_source(q->q.by) && query_source_redacted(q, s),
+			.counted = (s->flags & GS_SIGHTING_COUNTED) != 0,
 			.extra = extra_of(q, s),
 			.sources = s->sources,
 			.sums = { s->packets, s->bytes, s->first.ns, s->last.ns },
@@ -180,7 +211,7 @@ int query_report_take(struct gs_query *q, const struct gs_sighting *const *list,
 
 static void key_extra(const struct gs_query *q, uint32_t extra, struct group_key *key)
 {
-	if (q->q.by == GS_BY_TARGET || q->q.by == GS_BY_TUNNEL) {
+	if (q->q.by == GS_BY_TARGET || q->q.by == GS_BY_TUNNEL || q->q.by == GS_BY_BOT) {
 		const struct cube_extra *e = cube_extra_at(&q->cube, extra);
 		if (!e || (e->dst.family == 0 && !e->redacted && !e->has)) /* of which nothing is known: one row with what was folded over all */
 			return;
@@ -235,11 +266,20 @@ static void key_of(const struct gs_query *q, const struct gs_addr *src, bool red
 	case GS_BY_WEEK:
 	case GS_BY_HOUR:
 	case GS_BY_TARGET:
+	case GS_BY_BOT:
 		key_extra(q, extra, key);
 		break;
 	default:
 		break;
 	}
+}
+
+/* A network that the data calls by several names has the first of them in the alphabet, whatever order its sources came in. */
+static uint32_t name_of_two(const struct gs_query *q, uint32_t a, uint32_t b)
+{
+	if (a == b || !b)
+		return a;
+	return !a || strcmp(query_origins_string(&q->origins, b), query_origins_string(&q->origins, a)) < 0 ? b : a;
 }
 
 /* With pins a source can be in several places: the one with most packets is shown. */
@@ -262,8 +302,8 @@ static int vote(struct report *r, uint32_t group, uint8_t kind, uint8_t class_, 
 	struct vote *v = gs_map_get(&r->votes, QUERY_KEY_HASH(&r->votes, &key, VOTE_KEY_LEN), &key, &is_new);
 	if (!v)
 		return GS_ERR_NOMEM;
-	if (is_new && kind == VOTE_PLACE)
-		v->as_name = o->as_name;
+	if (kind == VOTE_PLACE)
+		v->as_name = name_of_two(r->q, v->as_name, o->as_name);
 	v->packets = query_add(v->packets, packets, &r->saturated);
 	v->bytes = query_add(v->bytes, bytes, &r->saturated);
 	return 0;
@@ -312,8 +352,8 @@ static struct group *group_add(struct report *r, const struct group_key *key, ui
 	           vote_if_divided(r, g, VOTE_PLACE, place_agrees(r, g, o), class_, o, add) < 0) {
 		return NULL;
 	}
-	if (!g->origin.as_name)
-		g->origin.as_name = o->as_name;
+	if (g->origin.asn == o->asn && (r->q->q.by == GS_BY_NETWORK || place_agrees(r, g, o)))
+		g->origin.as_name = name_of_two(r->q, g->origin.as_name, o->as_name);
 	query_sums_add(&g->sums, add, &r->saturated);
 	return g;
 }
@@ -360,6 +400,28 @@ static int group_folds(struct report *r)
 			gf->estimated = true;
 			gs_hll_merge(&gf->hll, f->hll);
 		}
+	}
+	return 0;
+}
+
+/* What came without its sources. */
+static int group_counts(struct report *r)
+{
+	const struct cube *c = &r->q->cube;
+	const struct gs_origin nowhere = { 0 };
+	const struct gs_addr nobody = { 0 };
+
+	for (size_t i = 0; i < cube_count_count(c); i++) {
+		const struct cube_count *k = cube_count_at(c, i);
+		struct group_key key;
+		key_of(r->q, &nobody, false, k->class_, k->extra, &nowhere, &key);
+		struct group *g = group_add(r, &key, k->class_, &nowhere, &k->sums);
+		if (!g || (k->folded && group_fold_open(r, g) < 0))
+			return GS_ERR_NOMEM;
+		if (k->folded)
+			r->folds[g->fold - 1].sources = query_add(r->folds[g->fold - 1].sources, k->sources, &r->saturated);
+		else
+			g->sources += k->sources > UINT32_MAX - g->sources ? UINT32_MAX - g->sources : (uint32_t)k->sources;
 	}
 	return 0;
 }
@@ -515,9 +577,23 @@ static void cell_redacted(struct gs_cell *c)
 	c->set = c->as_text = true;
 }
 
-static void cell_of_extra(struct gs_cell *c, uint8_t id, const struct cube_extra *e)
+static void cell_bot(struct gs_cell *c, const struct cube_extra *e, struct query_scratch *t)
+{
+	struct gs_sighting s = { .bot_kind = e->gre_version };
+
+	memcpy(&s.bot_hi, e->dst.b, sizeof s.bot_hi);
+	memcpy(&s.bot_lo, e->dst.b + sizeof s.bot_hi, sizeof s.bot_lo);
+	query_cell_text(c, t->at);
+	t->at += gs_bot_format(&s, t->at) + 1;
+	c->set = true;
+}
+
+static void cell_of_extra(struct gs_cell *c, uint8_t id, const struct cube_extra *e, struct query_scratch *t)
 {
 	switch (id) {
+	case COL_BOT:
+		cell_bot(c, e, t);
+		break;
 	case COL_DST_IP:
 		query_cell_addr(c, &e->dst, false);
 		if (e->redacted)
@@ -574,7 +650,7 @@ static void cell_of_key(const struct report *r, uint8_t id, const struct group *
 		break;
 	default:
 		if (k->known)
-			cell_of_extra(c, id, cube_extra_at(&r->q->cube, k->extra));
+			cell_of_extra(c, id, cube_extra_at(&r->q->cube, k->extra), s);
 	}
 }
 
@@ -708,6 +784,14 @@ static void count_by_class(const struct report *r, struct query_distinct *d, uin
 	*ret_exact = n;
 }
 
+static bool came_counted(const struct cube *c)
+{
+	for (size_t i = 0; i < cube_count_count(c); i++)
+		if (!cube_count_at(c, i)->folded)
+			return true;
+	return false;
+}
+
 /* Distinct sources over all groups: a source can be in several days, targets and classes, so the groups' own do not add up. */
 static int count_all_sources(struct report *r, struct gs_meta *meta)
 {
@@ -733,9 +817,16 @@ static int count_all_sources(struct report *r, struct gs_meta *meta)
 		if (f->hll)
 			query_distinct_merge(&d, f->hll);
 	}
+	for (size_t i = 0; i < cube_count_count(c); i++)
+		if (cube_count_at(c, i)->folded)
+			folded = query_add(folded, cube_count_at(c, i)->sources, &r->saturated);
 	const uint64_t n = query_distinct_count(&d);
 	meta->sources = query_add(n > exact ? n : exact, folded, &r->saturated);
 	meta->sources_estimated = d.over || c->folded_here || c->folded_before;
+	if (q->has_totals && came_counted(c)) { /* what is in several of the counts counts once only where they were made */
+		meta->sources = q->totals.sources;
+		meta->sources_estimated |= q->totals.sources_estimated;
+	}
 	query_distinct_done(&d);
 	return 0;
 }
@@ -764,14 +855,14 @@ static int answer(struct report *r, struct gs_meta *meta, uint64_t *ret_rows, st
 {
 	struct gs_query *q = r->q;
 
-	if (group_folds(r) < 0 || group_entries(r) < 0)
+	if (group_folds(r) < 0 || group_counts(r) < 0 || group_entries(r) < 0)
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	count_votes(r);
 	if (count_all_sources(r, meta) < 0 || sort_groups(r) < 0)
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	if (r->groups.count)
 		note_unknown(r, meta);
-	query_note_sources(q, meta, q->cube.folded_here, q->cube.folded_before);
+	query_note_sources(q, meta, q->cube.folded_here || (came_counted(&q->cube) && q->totals.sources_estimated), q->cube.folded_before);
 	if (r->over)
 		query_note(q, meta, "sources of a row are too many where some moved: more than fit in memory; packets and bytes are exact");
 	meta->rows_total = r->groups.count;
@@ -792,7 +883,7 @@ int query_report_answer(struct gs_query *q, struct gs_meta *meta, uint64_t *ret_
 	int ret;
 
 	/* groups and votes are at most one and two per entry of the cube, which has a cap: these always fit */
-	const size_t n = cube_count(&q->cube) + cube_fold_count(&q->cube);
+	const size_t n = cube_count(&q->cube) + cube_count_count(&q->cube) + cube_fold_count(&q->cube);
 	if (gs_map_init(&r.groups, sizeof(struct group_key), sizeof(struct group), query_map_cap_for(n, sizeof(struct group)), q->q.hash_seed) < 0 ||
 	    gs_map_init(&r.votes, VOTE_KEY_LEN, sizeof(struct vote), query_map_cap_for(2 * n, sizeof(struct vote)), q->q.hash_seed) < 0 ||
 	    (q->pinned && gs_map_init(&r.seen, sizeof(struct seen), sizeof(struct seen), query_map_cap(q->q.memory_bytes / 4), q->q.hash_seed) < 0))

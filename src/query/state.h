@@ -34,6 +34,8 @@ struct gs_query {
 	uint64_t sightings;
 	uint64_t no_length_packets; /* packets whose length is unknown: not in sums.bytes */
 	bool saturated;
+	struct gs_query_totals totals; /* of sums, from their giver */
+	bool has_totals;
 
 	struct cube cube;       /* GS_REPORT */
 	struct export *export;  /* GS_EXPORT */

@@ -6,7 +6,7 @@
  * UTF-8 and control characters other than TAB, CR and LF become U+FFFD, since a CSV is shown on terminals too.
  */
 #include "render/out.h"
-#include "render/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -31,12 +31,12 @@ static void put_text(struct gs_buf *b, const char *text)
 	if (quoted)
 		gs_buf_putc(b, '"');
 	gs_buf_puts(b, guard);
-	for (uint32_t c; (c = render_utf8_next(&text)) != 0;) {
+	for (uint32_t c; (c = gs_utf8_next(&text)) != 0;) {
 		if (c == '"')
 			gs_buf_putc(b, '"');
-		else if (render_is_control(c) && c != '\t' && c != '\r' && c != '\n')
+		else if (gs_utf8_is_control(c) && c != '\t' && c != '\r' && c != '\n')
 			c = UTF8_REPLACEMENT;
-		render_utf8_put(b, c);
+		gs_utf8_put(b, c);
 	}
 	if (quoted)
 		gs_buf_putc(b, '"');

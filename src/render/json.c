@@ -114,9 +114,13 @@ void json_meta(struct gs_buf *b, const struct gs_meta *m)
 		gs_buf_puts(b, "null");
 	}
 	json_number(b, "rows_total", m->rows_total);
+	for (unsigned i = 0; i < m->n_figures; i++)
+		json_number(b, m->figures[i].name, m->figures[i].value);
 	put_tally(b, &m->tally);
 	put_databases(b, m);
 	texts(b, "notes", m->notes, m->n_notes);
+	if (m->n_findings)
+		texts(b, "findings", m->findings, m->n_findings);
 	gs_buf_putc(b, '}');
 }
 

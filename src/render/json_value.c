@@ -1,6 +1,6 @@
 #include "render/json_value.h"
 
-#include "render/utf8.h"
+#include "base/utf8.h"
 
 static void put_char(struct gs_buf *b, uint32_t c)
 {
@@ -21,10 +21,10 @@ static void put_char(struct gs_buf *b, uint32_t c)
 		gs_buf_puts(b, "\\t");
 		break;
 	default:
-		if (render_is_control(c) || c == 0x2028 || c == 0x2029) /* the last two end a line in JavaScript */
+		if (gs_utf8_is_control(c) || c == 0x2028 || c == 0x2029) /* the last two end a line in JavaScript */
 			gs_buf_printf(b, "\\u%04x", (unsigned)c);
 		else
-			render_utf8_put(b, c);
+			gs_utf8_put(b, c);
 	}
 }
 
@@ -35,12 +35,13 @@ void json_string(struct gs_buf *b, const char *text)
 		return;
 	}
 	gs_buf_putc(b, '"');
-	for (uint32_t c; (c = render_utf8_next(&text)) != 0;)
+	for (uint32_t c; (c = gs_utf8_next(&text)) != 0;)
 		put_char(b, c);
 	gs_buf_putc(b, '"');
 }
 
-static bool is_number(uint8_t type)
+/* Numbers, true and false stand bare. */
+static bool is_bare(uint8_t type)
 {
 	switch (type) {
 	case GS_CELL_COUNT:
@@ -49,6 +50,7 @@ static bool is_number(uint8_t type)
 	case GS_CELL_ASN:
 	case GS_CELL_SHARE:
 	case GS_CELL_REAL:
+	case GS_CELL_BOOL:
 		return true;
 	default:
 		return false;
@@ -61,7 +63,7 @@ static void put_cell(struct gs_buf *b, uint8_t type, const struct gs_cell *c)
 		gs_buf_puts(b, "null");
 	} else if (render_is_text(type, c)) {
 		json_string(b, c->text);
-	} else if (is_number(type)) {
+	} else if (is_bare(type)) {
 		render_value(b, type, c);
 	} else { /* digits, letters, points and colons: nothing to escape */
 		gs_buf_putc(b, '"');

@@ -107,6 +107,12 @@ struct gs_table_writer gs_render_writer(struct gs_render *r)
 	return (struct gs_table_writer){ .begin = begin, .rows = rows, .end = end, .arg = r };
 }
 
+/* Six digits that count, however small: 0.0123457, 2.3e-41. */
+static void put_small(struct gs_buf *b, double v)
+{
+	gs_buf_printf(b, "%.6g", v);
+}
+
 /* The shortest decimal that is right to six digits after the point: 0.25, 0.333333, 1. */
 static void put_real(struct gs_buf *b, double v)
 {
@@ -145,9 +151,18 @@ void render_value(struct gs_buf *b, uint8_t type, const struct gs_cell *c)
 	if (!c->set)
 		return;
 	switch (type) {
-	case GS_CELL_SHARE:
 	case GS_CELL_REAL:
+		if (c->real > -0.1 && c->real < 0.1 && c->real != 0) {
+			put_small(b, c->real);
+			break;
+		}
 		put_real(b, c->real);
+		break;
+	case GS_CELL_SHARE:
+		put_real(b, c->real);
+		break;
+	case GS_CELL_BOOL:
+		gs_buf_puts(b, c->u64 ? "true" : "false");
 		break;
 	case GS_CELL_TIME:
 		gs_buf_put(b, text, gs_time_format(c->time, 6, text));

@@ -125,6 +125,13 @@ static void put_heading(struct gs_render *r, const struct gs_meta *m)
 	gs_buf_done(&filters);
 }
 
+/* The answer in sentences, from one place of the list to another, a line each. */
+static void put_findings(struct gs_render *r, const struct gs_meta *m, unsigned from, unsigned to)
+{
+	for (unsigned i = from; i < to; i++)
+		put_prose(r, m->findings[i] ? m->findings[i] : "", 0, 0);
+}
+
 /* -- the table ----------------------------------------------------------------------------------------------------------------------- */
 
 static bool is_right(uint8_t type)
@@ -309,6 +316,9 @@ static int begin(struct gs_render *r, const struct gs_meta *meta, bool complete,
 	const locale_t before = t->locale ? uselocale(t->locale) : (locale_t)0;
 	if (!r->o.no_header)
 		put_heading(r, meta);
+	put_findings(r, meta, 0, meta->n_findings_first);
+	if (meta->n_findings_first)
+		gs_buf_putc(&r->out, '\n');
 	if (before)
 		uselocale(before);
 	return 0;
@@ -473,7 +483,10 @@ static void put_summary(struct gs_render *r, const struct gs_meta *m)
 	if (r->n_rows == 0)
 		gs_buf_puts(&r->out, "nothing matched\n");
 	gs_buf_putc(&r->out, '\n');
-	if (m->sightings || r->n_rows == 0) /* what is no count of sightings (explain) has no totals */
+	put_findings(r, m, m->n_findings_first, m->n_findings);
+	if (m->n_findings > m->n_findings_first)
+		gs_buf_putc(&r->out, '\n');
+	if (!m->no_totals)
 		say_totals(r, m);
 	if (m->packets)
 		say_span(r, m);

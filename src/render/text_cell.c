@@ -1,7 +1,7 @@
 #include "render/text_cell.h"
 
 #include "render/out.h"
-#include "render/utf8.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <string.h>
@@ -122,7 +122,7 @@ static uint32_t clean(uint32_t c, bool utf8, unsigned *ret_width)
 		c = ' ';
 	else if (c >= 0x80 && !utf8)
 		c = '?';
-	else if (render_is_control(c) || render_is_deceptive(c) || (c >= 0x80 && (w = wcwidth((wchar_t)c)) < 0))
+	else if (gs_utf8_is_control(c) || gs_utf8_is_deceptive(c) || (c >= 0x80 && (w = wcwidth((wchar_t)c)) < 0))
 		c = utf8 ? UTF8_REPLACEMENT : '?', w = 1;
 	*ret_width = (unsigned)w;
 	return c;
@@ -135,7 +135,7 @@ unsigned text_put_clean(struct gs_buf *b, const char *text, bool utf8, unsigned 
 	size_t fits = b->len; /* what stays if an ellipsis must follow */
 	unsigned fits_width = 0;
 
-	for (uint32_t c; (c = render_utf8_next(&text)) != 0;) {
+	for (uint32_t c; (c = gs_utf8_next(&text)) != 0;) {
 		unsigned w;
 		c = clean(c, utf8, &w);
 		if (width == 0 && w == 0)
@@ -145,7 +145,7 @@ unsigned text_put_clean(struct gs_buf *b, const char *text, bool utf8, unsigned 
 			gs_buf_puts(b, ellipsis);
 			return fits_width + 1;
 		}
-		render_utf8_put(b, c);
+		gs_utf8_put(b, c);
 		width += w;
 		if (width < max) {
 			fits = b->len;
@@ -161,7 +161,7 @@ unsigned text_width(const char *text, size_t len)
 	unsigned width = 0;
 
 	while (text < end) {
-		const uint32_t c = render_utf8_next(&text);
+		const uint32_t c = gs_utf8_next(&text);
 		const int w = c < 0x80 ? 1 : wcwidth((wchar_t)c);
 		width += w > 0 ? (unsigned)w : 0;
 	}
@@ -191,6 +191,12 @@ void text_cell(struct gs_buf *b, uint8_t type, const struct gs_cell *c, const st
 		break;
 	case GS_CELL_SHARE:
 		put_share(b, c->real, style);
+		break;
+	case GS_CELL_BOOL:
+		gs_buf_puts(b, c->u64 ? "yes" : "no");
+		break;
+	case GS_CELL_REAL: /* a person reads four digits */
+		gs_buf_printf(b, c->real >= 1000 ? "%.0f" : "%.4g", c->real);
 		break;
 	case GS_CELL_TIME:
 		put_time(b, c->time, style);

@@ -20,7 +20,7 @@ static const struct level {
  * ones, too), the last first. The first column stays.
  */
 static const char *const drop_order[] = {
-	"evidence", "inner_ttl",  "sensor",     "confidence", "inner_src_port", "inner_dst_port", "ttl",       "ip_len",  "gre_version", "inner_protocol",
+	"space_share", "slope_per_week", "p_value", "ratio", "by_week", "evidence", "inner_ttl",  "sensor",     "confidence", "inner_src_port", "inner_dst_port", "ttl",       "ip_len",  "gre_version", "inner_protocol",
 	"bot",      "bytes",      "src_region", "first_seen", "gre_key",        "inner_src_ip",   "inner_dst_ip", "gre_proto", "src_geo",
 	"last_seen", "top_class", "sources",    "src_city",   "src_as_name",    "dst_ip",         "src_asn",   "share",   "class",       "src_ip",
 	"packets",
@@ -54,7 +54,7 @@ static unsigned column_width(const struct measured *m, unsigned i, const struct 
 		w += level->bar ? 1 + level->bar : 0;
 	else if (c->type == GS_CELL_TIME)
 		w = has_seconds(c) ? (level->dates_only ? 16 : 19) : level->dates_only ? 10 : 16;
-	else if (c->type == GS_CELL_TEXT && limit && w > limit)
+	else if (c->type == GS_CELL_TEXT && !c->whole && limit && w > limit)
 		w = limit;
 	return w > title ? w : title;
 }
@@ -148,7 +148,7 @@ int text_layout(struct text_layout *l, const struct gs_column *columns, unsigned
 	for (unsigned i = 0; i < m.n; i++) {
 		l->shown[i] = m.candidate[i];
 		l->dropped[i] = all.candidate[i] && !m.candidate[i];
-		l->max[i] = columns[i].type == GS_CELL_TEXT ? text_limit(i, text_max) : 0;
+		l->max[i] = columns[i].type == GS_CELL_TEXT && !columns[i].whole ? text_limit(i, text_max) : 0;
 		if (columns[i].type == GS_CELL_SHARE && m.natural[i] > l->style.percent)
 			l->style.percent = m.natural[i];
 	}

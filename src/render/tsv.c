@@ -5,16 +5,16 @@
  * spreadsheets (csv.c is the format for those).
  */
 #include "render/out.h"
-#include "render/utf8.h"
+#include "base/utf8.h"
 
 static void put_text(struct gs_buf *b, const char *text)
 {
-	for (uint32_t c; (c = render_utf8_next(&text)) != 0;) {
+	for (uint32_t c; (c = gs_utf8_next(&text)) != 0;) {
 		if (c == '\t' || c == '\n' || c == '\r')
 			c = ' ';
-		else if (render_is_control(c))
+		else if (gs_utf8_is_control(c))
 			c = UTF8_REPLACEMENT;
-		render_utf8_put(b, c);
+		gs_utf8_put(b, c);
 	}
 }
 

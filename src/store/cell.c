@@ -72,7 +72,8 @@ void cell_of(const struct gs_sighting *s, struct cell *ret)
 	memset(ret, 0, sizeof *ret);
 	ret->src = s->src;
 	ret->class_ = s->class_;
-	ret->flags = s->flags;
+	ret->flags = s->flags | (s->has & GS_HAS_IP_LEN || s->bytes ? 0 : CELL_NO_LENGTH) |
+	             (s->src.family && (s->via == GS_VIA_ICMP || gs_addr_equal(&s->src, &s->dst)) ? CELL_OURS : 0);
 	ret->hour = hour_of(s->first.ns);
 	ret->sensor = s->sensor;
 	ret->dst = s->dst;
@@ -658,8 +659,11 @@ static bool who_decode(struct block *b, struct gs_cursor *c, ZSTD_DCtx *zd, stru
 	COLUMN_GET(b->hour, b->n, b->part == PART_ALL ? 0 : 23);
 	COLUMN_GET(b->class_, b->n, GS_CLASS_COUNT - 1);
 	COLUMN_GET(b->sensor, b->n, GS_SENSORS_MAX);
-	COLUMN_GET(b->flags, b->n, GS_SIGHTING_FOLDED | GS_SIGHTING_DST_FOLDED);
-	return true;
+	COLUMN_GET(b->flags, b->n, UINT8_MAX);
+	uint8_t all = 0;
+	for (uint32_t i = 0; i < b->n; i++)
+		all |= b->flags[i];
+	return (all & ~CELL_FLAGS) == 0;
 }
 
 static bool much_decode(struct block *b, struct gs_cursor *c, ZSTD_DCtx *zd, struct scratch s)

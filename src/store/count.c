@@ -216,6 +216,17 @@ void dstset_done(struct dstset *d)
 	*d = (struct dstset){ 0 };
 }
 
+void dstset_clear(struct dstset *d)
+{
+	for (uint32_t i = 0; i < d->n; i++) {
+		free(d->dst[i].list);
+		free(d->dst[i].hll);
+	}
+	gs_map_clear(&d->ids, SIZE_MAX / 2);
+	d->n = 0;
+	d->used_bytes = d->cap * sizeof *d->dst;
+}
+
 uint32_t dstset_get(struct dstset *d, const struct gs_addr *a)
 {
 	bool is_new;

@@ -62,6 +62,7 @@ struct dstset {
 
 int dstset_init(struct dstset *d, size_t cap_bytes, uint64_t seed);
 void dstset_done(struct dstset *d);
+void dstset_clear(struct dstset *d); /* forgets all destinations and their lists */
 uint32_t dstset_get(struct dstset *d, const struct gs_addr *a); /* ID_NONE: no room */
 /* One source more of a destination (id ID_NONE: a source without number; only its hash counts). 0 or GS_ERR_NOMEM. */
 int dstset_add(struct dstset *d, uint32_t dst, uint32_t src, uint64_t src_hash, struct srcset *s);

@@ -338,6 +338,11 @@ static uint64_t last_rung(uint64_t units)
 	return units <= LADDER_DENSE ? units : units - units % LADDER_STEP;
 }
 
+bool ladder_fits(uint64_t units, size_t len)
+{
+	return len == (units ? (rung_number(last_rung(units)) + 1) * 4 : 0);
+}
+
 static uint32_t rung_at(const struct gs_buf *ladder, uint64_t units, bool *ret_there)
 {
 	uint32_t v = 0;
@@ -346,6 +351,17 @@ static uint32_t rung_at(const struct gs_buf *ladder, uint64_t units, bool *ret_t
 	if (*ret_there)
 		memcpy(&v, ladder->data + at, 4);
 	return le32toh(v);
+}
+
+uint64_t ladder_rungs(uint64_t units)
+{
+	return units ? rung_number(last_rung(units)) + 1 : 0;
+}
+
+bool ladders_agree(const struct gs_buf *a, const struct gs_buf *b, uint64_t units)
+{
+	size_t n = (size_t)ladder_rungs(units) * 4;
+	return n <= a->len && n <= b->len && (n == 0 || memcmp(a->data, b->data, n) == 0);
 }
 
 static void unit_frame(const struct gs_frame *f, uint8_t head[24])
@@ -424,7 +440,7 @@ struct gs_input {
 	struct gs_tally run;
 	bool taken;            /* something was, so that there is something to write */
 	bool live;
-	char *like;
+	char *like, *was;
 	uint64_t unsure;
 	uint64_t rows_at;      /* rows appended at the last checkpoint */
 	uint64_t aborts;
@@ -441,10 +457,12 @@ static void input_free(struct gs_input *in)
 	while (in->n_candidates)
 		candidate_drop(in, 0);
 	in->st->input = 0;
+	in->st->bots_input = 0;
 	in->st->busy = false;
 	gs_buf_done(&in->content.ladder);
 	input_done(&in->rec);
 	free(in->like);
+	free(in->was);
 	free(in->path);
 	free(in);
 }
@@ -603,6 +621,8 @@ static void decide(struct gs_input *in, uint64_t skip)
 		memcpy(in->skip_digest, o->digest, 16);
 		free(in->like);
 		in->like = NULL;
+		if (!in->was && strcmp(o->path, in->path) != 0)
+			in->was = strdup(o->path);
 	}
 	while (in->n_candidates)
 		candidate_drop(in, 0);
@@ -808,6 +828,7 @@ static void info_of(const struct gs_store *st, const struct input *o, struct gs_
 		.sensor = sensor_name(st, o->sensor),
 		.trouble = o->trouble,
 		.like = "",
+		.was = "",
 		.units = o->units,
 		.tally = o->tally,
 		.first = { o->first_ns },
@@ -833,15 +854,18 @@ int gs_input_end(struct gs_input *in, const struct gs_tally *run, const struct g
 		r = record_seen(in, err);
 	if (r == 0 && ret) {
 		const struct input *o = input_find(st, in->taken ? in->rec.id : in->best);
-		*ret = (struct gs_input_info){ .path = "", .sensor = "", .trouble = "", .like = "" };
+		*ret = (struct gs_input_info){ .path = "", .sensor = "", .trouble = "", .like = "", .was = "" };
 		if (o)
 			info_of(st, o, ret);
 		ret->state = in->state;
 		ret->unsure = in->unsure;
 		ret->added = in->run;
+		const size_t like_len = in->like ? strlen(in->like) : 0;
 		gs_buf_clear(&st->lent);
-		gs_buf_puts(&st->lent, in->like ? in->like : "");
+		gs_buf_put(&st->lent, in->like ? in->like : "", like_len + 1);
+		gs_buf_puts(&st->lent, in->was ? in->was : "");
 		ret->like = gs_buf_text(&st->lent);
+		ret->was = st->lent.failed ? "" : ret->like + like_len + 1;
 	}
 	if (r < 0)
 		tx_abort(st);

@@ -9,8 +9,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 
-#define VACUUM_PAGES 2048
+#define VACUUM_PAGES 2048 /* 8^3 * 4: divided by 8 where room is short */
 
 /* ---- what there is ---- */
 
@@ -56,6 +57,8 @@ int gs_store_info(struct gs_store *st, struct gs_store_info *ret, struct gs_erro
 	struct gs_store_info info = { .path = st->path };
 	struct gs_scan_result all;
 	struct gs_filter f = GS_FILTER_ALL;
+	struct note note;
+	struct statvfs fs;
 	int r = read_begin(st, err);
 
 	if (r == 0)
@@ -77,6 +80,8 @@ int gs_store_info(struct gs_store *st, struct gs_store_info *ret, struct gs_erro
 	info.file_bytes = store_file_bytes(st);
 	info.journal_bytes = file_size(st->path, "-wal");
 	info.ballast_bytes = file_size(st->path, "-ballast");
+	info.quota_bytes = note_read(st, &note) ? note.quota : 0;
+	info.disk_free_bytes = statvfs(st->path, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
 	info.free_bytes = (uint64_t)(unused * page);
 	info.raw_bytes = (uint64_t)(used * page) > info.rollup_bytes ? (uint64_t)(used * page) - info.rollup_bytes : 0;
 	info.next_seq = (uint64_t)st->meta.next_seq;
@@ -163,6 +168,10 @@ static int slice_prune(struct gs_store *st, const struct batch *list, size_t n, 
 	for (size_t limit = SLICE_ROWS;; limit = 1) {
 		size_t done = 0, count = 0;
 		int r = tx_begin(st, err);
+		if (r == 0) /* the attempt before may have made it forget them */
+			r = sensors_load(st, err);
+		if (r == 0)
+			r = kinds_load(st, err);
 		while (r == 0 && done < n && (done == 0 || count < limit)) {
 			count += (size_t)(list[done].last_seq - list[done].first_seq + 1);
 			r = batch_prune(st, &list[done++], rows, res, err);
@@ -176,6 +185,9 @@ static int slice_prune(struct gs_store *st, const struct batch *list, size_t n, 
 			return 0;
 		*res = before;
 		if (!st->full || limit == 1)
+			return r;
+		r = store_checkpoint(st, err); /* what the journal held, failed attempt included, is room again */
+		if (r < 0)
 			return r;
 	}
 }
@@ -292,20 +304,32 @@ static int rollups_prune(struct gs_store *st, const struct gs_prune_options *o, 
 	return r;
 }
 
-/* Gives free pages back to the file system, some at a time: the pragma frees one page a step, and exec steps to the end. */
+/*
+ * Gives free pages back to the file system, some at a time: the pragma frees one page a step, and exec steps to the end. Pages that move go through the
+ * journal: where there is no room for it, fewer at a time, and in the end what is left stays free inside the file, for rows to come.
+ */
 static int vacuum(struct gs_store *st, struct gs_error *err)
 {
 	int64_t before = INT64_MAX, unused = 0;
+	int pages = VACUUM_PAGES;
 	char sql[64];
-	snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%d)", VACUUM_PAGES);
 	for (;;) {
 		int r = db_int(st, "PRAGMA freelist_count", &unused, err);
 		if (r < 0 || unused == 0 || unused >= before)
 			return r;
-		before = unused;
+		snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%d)", pages);
+		st->full = false;
 		r = db_exec(st, sql, err);
-		if (r < 0)
+		if (r == 0) {
+			before = unused;
+			continue;
+		}
+		if (!st->full)
 			return r;
+		r = store_checkpoint(st, err);
+		if (r < 0 || pages < 8)
+			return r;
+		pages /= 8;
 	}
 }
 
@@ -326,10 +350,12 @@ int gs_store_prune(struct gs_store *st, const struct gs_prune_options *o, struct
 	if (!st->writer)
 		return gs_fail(err, GS_ERR_ACCESS, "store %s is open for reading only", st->path);
 	int r = gs_store_commit(st, err);
+	if (r == 0)
+		r = store_checkpoint(st, err); /* on a full disk most of it may be journal */
 	if (r == 0 && st->meta.rolled_seq < st->meta.next_seq - 1) {
 		r = gs_store_settle(st, err);
 		if (r < 0 && st->full) /* what is rolled already can go all the same, and makes room for the rest */
-			r = 0;
+			r = store_checkpoint(st, err);
 	}
 	if (r == 0)
 		r = rows_prune(st, o, &res, err);
@@ -354,6 +380,8 @@ int gs_store_compact(struct gs_store *st, uint64_t *ret_before, uint64_t *ret_af
 	int r = gs_store_settle(st, err);
 	if (r == 0)
 		r = rollup_merge(st, err);
+	if (r == 0) /* a merge in several turns may have ended before its last */
+		r = tx_commit(st, err);
 	if (r < 0)
 		tx_abort(st);
 	else

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const ledger_name[L_COUNT] = { "sensor", "kind", "batch", "block", "input", "pruned", "imported", "rows_pruned" };
+static const char *const ledger_name[L_COUNT] = { "sensor", "kind", "batch", "block", "input", "pruned", "imported", "rows_pruned", "bot" };
 
 void seal_begin(struct seal *s, const char *table)
 {
@@ -44,7 +44,8 @@ static void ledger_pack(const struct meta *m, uint8_t out[L_COUNT * 16])
 	}
 }
 
-static int64_t meta_seal(const struct meta *m)
+/* Over the first n entries of the ledger: those that a store of this layout has. */
+static int64_t meta_seal(const struct meta *m, int n)
 {
 	struct seal s;
 	uint8_t packed[L_COUNT * 16];
@@ -54,7 +55,7 @@ static int64_t meta_seal(const struct meta *m)
 	seal_int(&s, m->next_seq);
 	seal_int(&s, m->rolled_seq);
 	seal_int(&s, m->change);
-	seal_bytes(&s, packed, sizeof packed);
+	seal_bytes(&s, packed, (size_t)n * 16);
 	return seal_end(&s);
 }
 
@@ -71,16 +72,17 @@ int meta_load(struct gs_store *st, struct gs_error *err)
 	if (r <= 0)
 		return r < 0 ? r : store_damaged(st, err, "its numbers are missing");
 	bool ok = col_int(q, 0, 1, INT64_MAX, &m.store) && col_int(q, 1, 1, INT64_MAX, &m.next_seq) && col_int(q, 2, 0, INT64_MAX, &m.rolled_seq) &&
-	          col_int(q, 3, 0, INT64_MAX, &m.change) && col_blob(q, 4, L_COUNT * 16, &packed, &len) && len == L_COUNT * 16 &&
+	          col_int(q, 3, 0, INT64_MAX, &m.change) && col_blob(q, 4, L_COUNT * 16, &packed, &len) && len % 16 == 0 && len >= L_COUNT_FIRST * 16 &&
 	          col_int(q, 5, INT64_MIN, INT64_MAX, &seal);
 	if (ok) {
-		for (int i = 0; i < L_COUNT; i++) {
+		const int n = (int)(len / 16);
+		for (int i = 0; i < n; i++) {
 			uint64_t le[2];
 			memcpy(le, packed + i * 16, 16);
 			m.ledger[i].rows = le64toh(le[0]);
 			m.ledger[i].sum = le64toh(le[1]);
 		}
-		ok = meta_seal(&m) == seal && m.rolled_seq < m.next_seq;
+		ok = meta_seal(&m, n) == seal && m.rolled_seq < m.next_seq;
 	}
 	sqlite3_reset(q);
 	if (!ok)
@@ -101,7 +103,7 @@ int meta_save(struct gs_store *st, struct gs_error *err)
 	sqlite3_bind_int64(q, 3, st->meta.rolled_seq);
 	sqlite3_bind_int64(q, 4, st->meta.change);
 	sqlite3_bind_blob(q, 5, packed, sizeof packed, SQLITE_STATIC);
-	sqlite3_bind_int64(q, 6, meta_seal(&st->meta));
+	sqlite3_bind_int64(q, 6, meta_seal(&st->meta, L_COUNT));
 	int r = db_run(st, q, err, "committing");
 	sqlite3_bind_null(q, 5);
 	return r;

@@ -6,10 +6,10 @@
  *   append.c   rows into batches, commits                                      input.c    content that is known
  *   ranges.c   sets of rows, by store and sequence
  *   cell.c     cells: sums by hour; blocks of them as columns                  rollup.c   rows into cells, runs of blocks, merging
- *   scan.c     questions: which blocks and rows, and what is added up          count.c    how many different sources
+ *   scan.c     questions (scan.h lists its files)                              count.c    how many different sources
  *   keep.c     prune, compact, info                                            check.c    everything against everything
- *   archive.c  out and in                                                      answer.c   answers kept
- *   pin.c      origins of the day
+ *   archive_*.c out and in (archive.h)                                         answer.c   answers kept
+ *   pin.c      origins of the day                                              bot.c      bot processes, input by input
  */
 #ifndef GS_STORE_PRIVATE_H
 #define GS_STORE_PRIVATE_H
@@ -24,7 +24,7 @@
 #include <zstd.h>
 
 #define STORE_APPLICATION_ID 0x47524554 /* "GRET", bytes 68-71 of the file */
-#define STORE_VERSION 2                 /* PRAGMA user_version that this code writes */
+#define STORE_VERSION 3                 /* PRAGMA user_version that this code writes */
 #define STORE_PAGE_BYTES 8192
 #define BATCH_ROWS 10000                /* rows under one checksum and one range of times */
 #define ROLL_ROWS 131072                /* rows outside the rollups at most, before they are rolled */
@@ -32,7 +32,8 @@
 
 /* ---- meta and ledger: how many rows each directory has, so that none can vanish unnoticed ---- */
 
-enum ledger { L_SENSOR, L_KIND, L_BATCH, L_BLOCK, L_INPUT, L_PRUNED, L_IMPORTED, L_LOST, L_COUNT };
+enum ledger { L_SENSOR, L_KIND, L_BATCH, L_BLOCK, L_INPUT, L_PRUNED, L_IMPORTED, L_LOST, L_BOT, L_COUNT };
+#define L_COUNT_FIRST 8 /* so many had the first layout: a meta row of an older store has that many entries, or more */
 
 struct meta {
 	int64_t store;       /* random, 63 bits, never 0 */
@@ -122,11 +123,16 @@ struct shape {
 #define PART_ALL INT32_MIN   /* the part that knows no hours, destinations and shapes */
 #define HOUR_NONE INT32_MIN
 
+/* Beside enum gs_sighting_flag, for what an answer must tell apart though no question groups by it. */
+#define CELL_NO_LENGTH 0x40  /* packets of unknown length: they are not in `bytes` */
+#define CELL_OURS 0x80       /* the source may be our own address: quoted by an ICMP error, or its own destination. Withheld with destinations */
+#define CELL_FLAGS (GS_SIGHTING_FOLDED | GS_SIGHTING_DST_FOLDED | CELL_NO_LENGTH | CELL_OURS)
+
 /* Key first, in the order they are sorted by. hour counts from 1970. */
 struct cell {
 	struct gs_addr src;
 	uint8_t class_;
-	uint8_t flags;           /* enum gs_sighting_flag */
+	uint8_t flags;           /* enum gs_sighting_flag, CELL_... */
 	int32_t hour;
 	uint16_t sensor;
 	struct gs_addr dst;
@@ -281,7 +287,12 @@ struct gs_addr block_source(const struct block *b, uint32_t i);
 	                "ORDER BY first_day LIMIT 1")                                                                            \
 	X(ORIGIN_PUT, "INSERT OR REPLACE INTO origin(src, first_day, last_day, place, seal) VALUES(?1,?2,?3,?4,?5)")             \
 	X(ORIGIN_DELETE, "DELETE FROM origin WHERE src = ?1 AND first_day = ?2")                                                 \
-	X(ORIGIN_ANY, "SELECT EXISTS(SELECT 1 FROM origin)")
+	X(ORIGIN_ANY, "SELECT EXISTS(SELECT 1 FROM origin)")                                                                     \
+	X(BOT_ALL, "SELECT input, part, number, sensor, first_ns, last_ns, data, seal FROM bot ORDER BY input, part, number")    \
+	X(BOT_PART, "SELECT coalesce(max(part), 0) FROM bot WHERE input = ?1")                                                   \
+	X(BOT_SEALS, "SELECT seal FROM bot WHERE input = ?1 AND part = ?2")                                                      \
+	X(BOT_DELETE, "DELETE FROM bot WHERE input = ?1 AND part = ?2")                                                          \
+	X(BOT_PUT, "INSERT INTO bot(input, part, number, sensor, first_ns, last_ns, data, seal) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)")
 
 enum stmt {
 #define X(name, sql) Q_##name,
@@ -293,7 +304,7 @@ enum stmt {
 struct gs_store {
 	char *path;
 	sqlite3 *db;
-	int lock_fd;
+	int lock_fd;             /* a writer's lock; a reader's look at its note; -1: none */
 	bool writer;
 	bool immutable;          /* opened without locks: nobody can write it where it lies */
 	struct stat as_opened;   /* where immutable */
@@ -316,6 +327,7 @@ struct gs_store {
 	bool batch_open, batch_dirty, batch_stored;
 	int64_t window_s;
 	int64_t input;           /* whose rows are appended; 0: none */
+	int64_t bots_input, bots_part; /* whose processes were put last */
 	int64_t origin_store;    /* whose rows are appended; 0: our own */
 	int64_t origin_seq;      /* their next sequence there */
 	int64_t rows_min_ns, rows_max_ns; /* of the rows appended since an input began */
@@ -341,6 +353,16 @@ struct gs_store {
 
 	struct input_list *inputs; /* input.c's */
 	struct gs_buf lent;      /* strings lent until the next call */
+	char damage[GS_ERROR_TEXT_MAX]; /* the last one met, without the words around it, for gs_store_check */
+	bool (*check_progress)(void *arg, uint64_t rows_done, uint64_t rows);
+	void *check_arg;
+};
+
+/* What a writer leaves in its lock file: who it is, and what it has acknowledged. */
+struct note {
+	int pid;
+	int64_t store, change; /* 0: none yet */
+	uint64_t quota;
 };
 
 /* sqlite.c */
@@ -362,7 +384,8 @@ void read_end(struct gs_store *st);
 int read_still(struct gs_store *st, struct gs_error *err);
 uint64_t store_file_bytes(struct gs_store *st);
 int store_checkpoint(struct gs_store *st, struct gs_error *err);
-int ballast_make(struct gs_store *st);
+void ballast_make(struct gs_store *st);
+bool note_read(const struct gs_store *st, struct note *ret); /* false: there is none that can be read */
 void ballast_drop(struct gs_store *st);
 uint64_t file_size(const char *path, const char *suffix);
 
@@ -458,6 +481,9 @@ int inputs_load(struct gs_store *st, struct gs_error *err); /* in a read or writ
 void input_done(struct input *in);
 int input_put(struct gs_store *st, struct input *in, bool is_new, const struct gs_buf *ladder, struct gs_error *err); /* id, or a new one */
 int input_ladder(struct gs_store *st, const struct input *in, struct gs_buf *ret, struct gs_error *err);
+uint64_t ladder_rungs(uint64_t units); /* how many a ladder of so many units has */
+bool ladders_agree(const struct gs_buf *a, const struct gs_buf *b, uint64_t units); /* on every rung up to there */
+bool ladder_fits(uint64_t units, size_t len); /* whether a ladder of len octets is one of that many units */
 void tally_write(const struct gs_tally *t, struct gs_buf *out);
 bool tally_read(const char *text, struct gs_tally *ret);
 

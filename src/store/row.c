@@ -410,6 +410,7 @@ const char *row_sighting(const struct row *row, const struct kind *kind, struct 
 	if (!kind || m >> S_COUNT || c.short_ || gs_cursor_left(&c) != 0)
 		return "a sample that does not decode";
 	kind_apply(kind, s);
+	s->gre_payload_len = (s->gre_flags & 7) == 1 ? (uint16_t)(s->gre_key >> 16) : 0; /* said twice in a sighting, once in a row */
 	return sighting_wrong(s);
 }
 

@@ -56,7 +56,12 @@ static const char step_2[] =
 	"CREATE TABLE origin(src BLOB NOT NULL, first_day INTEGER NOT NULL, last_day INTEGER NOT NULL, place INTEGER NOT NULL,"
 	" seal INTEGER NOT NULL, PRIMARY KEY(src, first_day)) STRICT, WITHOUT ROWID;";
 
-static const char *const steps[STORE_VERSION] = { step_1, step_2 };
+/* bot processes as each input showed them; part counts the times that an input was continued. number -1: what belongs to no process */
+static const char step_3[] =
+	"CREATE TABLE bot(input INTEGER NOT NULL, part INTEGER NOT NULL, number INTEGER NOT NULL, sensor INTEGER NOT NULL, first_ns INTEGER NOT NULL,"
+	" last_ns INTEGER NOT NULL, data BLOB NOT NULL, seal INTEGER NOT NULL, PRIMARY KEY(input, part, number)) STRICT, WITHOUT ROWID;";
+
+static const char *const steps[STORE_VERSION] = { step_1, step_2, step_3 };
 
 static int exec(sqlite3 *db, const char *sql, char **ret_message)
 {

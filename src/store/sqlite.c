@@ -4,7 +4,7 @@
  * Journal: WAL with synchronous=FULL, which costs nothing measurable from a thousand rows a commit up and keeps what was acknowledged through a power
  * cut. The journal's two files stay when the writer closes (PERSIST_WAL): a reader without the right to make files in the folder needs them.
  * One writer: an open-file-description lock on a file beside the store, held as long as it is open, so that two ingests do not take turns
- * between commits. The file is a stranger's until checked: no triggers, no views, no schema tricks, bounded lengths.
+ * between commits. The raw data names people's addresses: a new store is for its owner alone (0600), and what lies beside it has the store's mode. The file is a stranger's until checked: no triggers, no views, no schema tricks, bounded lengths.
  */
 #include "store/private.h"
 
@@ -14,11 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LENGTH_MAX (256 << 20) /* octets of one value that SQLite will handle; the largest of ours is the ladder of an input */
 #define WAIT_STEP_MS 50u
+#define BALLAST_SHARE 16u
+#define BALLAST_STEP 65536u
 #define BUSY_MS 10000 /* a reader recovering the journal holds it this short */
 
 static const char *const stmt_text[STMT_COUNT] = {
@@ -40,7 +43,14 @@ int store_damaged(struct gs_store *st, struct gs_error *err, const char *format,
 	va_start(ap, format);
 	vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
+	memcpy(st->damage, text, sizeof st->damage);
 	return gs_fail(err, GS_ERR_STORE, "store %s is damaged: %s; `grescope store check` says what else is", st->path, text);
+}
+
+static int journal_unshared(const struct gs_store *st, struct gs_error *err)
+{
+	return gs_fail(err, GS_ERR_ACCESS, "store %s: its journal cannot be shared from this account or file system; copy the store and its -wal file into a "
+	               "folder of your own, or have its owner run `grescope store compact`", st->path);
 }
 
 int db_fail(struct gs_store *st, int rc, struct gs_error *err, const char *format, ...)
@@ -75,13 +85,16 @@ int db_fail(struct gs_store *st, int rc, struct gs_error *err, const char *forma
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 	case SQLITE_AUTH:
+		if (!st->writer)
+			return journal_unshared(st, err);
 		return gs_fail(err, GS_ERR_ACCESS, "store %s cannot be written here (%s), while %s", st->path, said, doing);
+	case SQLITE_PROTOCOL:
+		return journal_unshared(st, err);
 	case SQLITE_INTERRUPT:
 		return gs_fail(err, GS_ERR_INTERRUPTED, "interrupted while %s", doing);
 	case SQLITE_CANTOPEN:
 		if (!st->writer)
-			return gs_fail(err, GS_ERR_ACCESS, "store %s: its journal cannot be shared from this account or file system; copy the store and its "
-			               "-wal file into a folder of your own, or have its owner run `grescope store compact`", st->path);
+			return journal_unshared(st, err);
 		if (sys)
 			return gs_fail_errno(err, GS_ERR_STORE, sys, "store %s: cannot open one of its files", st->path);
 		return gs_fail(err, GS_ERR_ACCESS, "store %s: cannot open one of its files", st->path);
@@ -177,6 +190,65 @@ bool col_text(sqlite3_stmt *q, int i, size_t max, const char **ret, size_t *ret_
 	return *ret && *ret_len <= max && strlen(*ret) == *ret_len;
 }
 
+static bool writer_lives(const struct gs_store *st);
+static bool journal_commits(const struct gs_store *st);
+
+/* ---- what was acknowledged ---- */
+
+/*
+ * A journal that lost its end looks to the engine like one whose last commits never were: a flipped bit in it takes back, without a word, what was
+ * acknowledged. So each commit is noted outside of it, after it is safe: then the store can be ahead of the note, never behind.
+ * The note is overwritten in place, in the lock's file: on a full disk it needs no room.
+ */
+#define NOTE_BYTES 80
+
+static uint32_t note_sum(const char *text, size_t len)
+{
+	return (uint32_t)XXH3_64bits(text, len);
+}
+
+static void note_write(const struct gs_store *st)
+{
+	char text[NOTE_BYTES + 1];
+	int n = snprintf(text, sizeof text, "%-10d %016" PRIx64 " %019" PRId64 " %019" PRIu64, (int)getpid(), (uint64_t)st->meta.store, st->meta.change,
+	                 st->quota_bytes);
+	snprintf(text + n, sizeof text - (size_t)n, " %08" PRIx32 "\n", note_sum(text, (size_t)n));
+	if (pwrite(st->lock_fd, text, strlen(text), 0) < 0)
+		return; /* an older note claims less */
+}
+
+bool note_read(const struct gs_store *st, struct note *ret)
+{
+	char text[NOTE_BYTES + 1] = "";
+	uint64_t store;
+	uint32_t sum;
+	int n = 0;
+
+	for (int tries = 0; st->lock_fd >= 0 && tries < 3; tries++) { /* a writer may be in the middle of it */
+		if (pread(st->lock_fd, text, NOTE_BYTES, 0) <= 0)
+			return false;
+		if (sscanf(text, "%d %" SCNx64 " %" SCNd64 " %" SCNu64 "%n %" SCNx32, &ret->pid, &store, &ret->change, &ret->quota, &n, &sum) == 5 &&
+		    sum == note_sum(text, (size_t)n)) {
+			ret->store = (int64_t)store;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whether all that was noted, before this view of the store began, is in it. */
+static int note_hold(struct gs_store *st, const struct note *note, struct gs_error *err)
+{
+	if (note->store != st->meta.store || note->change <= st->meta.change)
+		return 0;
+	if (st->immutable && (writer_lives(st) || journal_commits(st)))
+		return gs_fail(err, GS_ERR_STORE, "store %s was written while it was read; ask again", st->path);
+	snprintf(st->damage, sizeof st->damage, "its last %" PRId64 " commits are not there", note->change - st->meta.change);
+	return gs_fail(err, GS_ERR_STORE,
+	               "store %s is damaged: %s: its journal (-wal) was damaged or left behind, or an older copy was put in its place; put back what belongs "
+	               "there, or remove %s-writer to go on without them and ingest again", st->path, st->damage, st->path);
+}
+
 /* ---- transactions ---- */
 
 int tx_begin(struct gs_store *st, struct gs_error *err)
@@ -217,12 +289,34 @@ void tx_abort(struct gs_store *st)
 	inputs_forget(st);
 }
 
+/*
+ * Emptying the journal into the file must never want for room: else a full disk could not even be pruned, since all of it is journal. So the file is made
+ * as large as the commit will have it, and the commit refused where there is no room for that.
+ */
+static int file_reserve(struct gs_store *st, struct gs_error *err)
+{
+	int64_t pages = 0, page = 0;
+	int r = db_int(st, "PRAGMA page_count", &pages, err);
+	if (r == 0)
+		r = db_int(st, "PRAGMA page_size", &page, err);
+	if (r < 0)
+		return r;
+	sqlite3_int64 bytes = pages * page;
+	int rc = sqlite3_file_control(st->db, "main", SQLITE_FCNTL_SIZE_HINT, &bytes);
+	if (rc == SQLITE_OK || rc == SQLITE_NOTFOUND)
+		return 0;
+	st->full = true; /* the one reason why a file cannot be made larger */
+	return db_fail(st, SQLITE_FULL, err, "committing");
+}
+
 int tx_commit(struct gs_store *st, struct gs_error *err)
 {
 	if (!st->in_tx)
 		return 0;
 	st->meta.change++;
 	int r = meta_save(st, err);
+	if (r == 0)
+		r = file_reserve(st, err);
 	sqlite3_stmt *q = r < 0 ? NULL : db_stmt(st, Q_COMMIT, err);
 	if (r == 0 && !q)
 		r = GS_ERR_STORE;
@@ -235,6 +329,7 @@ int tx_commit(struct gs_store *st, struct gs_error *err)
 	st->in_tx = false;
 	st->batch_open = false;
 	st->committed = st->meta;
+	note_write(st);
 	return 0;
 }
 
@@ -242,6 +337,8 @@ int read_begin(struct gs_store *st, struct gs_error *err)
 {
 	if (st->in_tx) /* our own view: meta is in memory, what the tables lack of it is written first */
 		return batch_close(st, err);
+	struct note note = { 0 };
+	note_read(st, &note); /* before the view begins: what was acknowledged by now must be in it */
 	sqlite3_stmt *q = db_stmt(st, Q_BEGIN_READ, err);
 	if (!q)
 		return GS_ERR_STORE;
@@ -250,6 +347,8 @@ int read_begin(struct gs_store *st, struct gs_error *err)
 		return r;
 	st->in_read = true;
 	r = meta_load(st, err);
+	if (r == 0)
+		r = note_hold(st, &note, err);
 	if (r < 0)
 		read_end(st);
 	return r;
@@ -284,51 +383,73 @@ uint64_t file_size(const char *path, const char *suffix)
 	return n;
 }
 
-/* The ballast is room that is paid for in advance: DELETE needs room too, for its journal. Failing to make it is no error, info tells its size. */
-int ballast_make(struct gs_store *st)
+static void beside_remove(const char *path, const char *suffix)
 {
-	if (!st->ballast_bytes || file_size(st->path, "-ballast") == st->ballast_bytes)
-		return 0;
-	char *p = beside(st->path, "-ballast");
-	if (!p)
-		return GS_ERR_NOMEM;
-	int fd = open(p, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int r = fd < 0 || posix_fallocate(fd, 0, (off_t)st->ballast_bytes) != 0 || ftruncate(fd, (off_t)st->ballast_bytes) < 0 ? GS_ERR_IO : 0;
-	if (r < 0 && fd >= 0)
-		unlink(p);
-	if (fd >= 0)
-		close(fd);
-	free(p);
-	return r;
-}
-
-void ballast_drop(struct gs_store *st)
-{
-	char *p = beside(st->path, "-ballast");
+	char *p = beside(path, suffix);
 	if (p)
 		unlink(p);
 	free(p);
 }
 
-/* ---- the one writer ---- */
-
-static int lock_owner(int fd)
+/* Opens a file beside the store for writing, made where there is none: with the store's mode, and its owner where an administrator works on it. */
+static int beside_open(const struct gs_store *st, const char *suffix)
 {
-	char text[32] = "";
-	ssize_t n = pread(fd, text, sizeof text - 1, 0);
-	return n > 0 ? atoi(text) : 0;
+	struct stat sb = { .st_mode = 0600, .st_uid = geteuid() };
+	bool there = stat(st->path, &sb) == 0;
+	char *p = beside(st->path, suffix);
+	if (!p) {
+		errno = ENOMEM;
+		return -1;
+	}
+	int fd = open(p, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT) {
+		fd = open(p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd >= 0 && geteuid() == 0 && there && fchown(fd, sb.st_uid, sb.st_gid) < 0)
+			there = false; /* stays ours */
+	}
+	if (fd >= 0 && there && fchmod(fd, sb.st_mode & 0666) < 0)
+		errno = 0; /* another's: it has the mode that they chose */
+	free(p);
+	return fd;
 }
+
+void ballast_drop(struct gs_store *st)
+{
+	beside_remove(st->path, "-ballast");
+}
+
+/*
+ * The ballast is room that is paid for in advance: DELETE needs room too, for its journal. Never more than 1/16 of the room that is left, and never
+ * less than there is. Failing to make it is no error, info tells its size.
+ */
+void ballast_make(struct gs_store *st)
+{
+	struct statvfs fs;
+	uint64_t have = file_size(st->path, "-ballast"), want = st->ballast_bytes;
+	if (!want || have == want || statvfs(st->path, &fs) < 0)
+		return;
+	uint64_t room = ((uint64_t)fs.f_bavail * fs.f_frsize + have) / BALLAST_SHARE / BALLAST_STEP * BALLAST_STEP;
+	want = want < room ? want : room;
+	if (want <= have && have <= st->ballast_bytes)
+		return;
+	int fd = beside_open(st, "-ballast");
+	if (fd < 0)
+		return;
+	if (posix_fallocate(fd, 0, (off_t)want) != 0 || ftruncate(fd, (off_t)want) < 0)
+		ballast_drop(st);
+	close(fd);
+}
+
+/* ---- the one writer ---- */
 
 static int lock_take(struct gs_store *st, unsigned wait_ms, struct gs_error *err)
 {
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	const struct timespec step = { .tv_nsec = (long)WAIT_STEP_MS * 1000000 };
-	char *p = beside(st->path, "-writer");
-	if (!p)
-		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
-	st->lock_fd = open(p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	struct note other = { 0 };
+
+	st->lock_fd = beside_open(st, "-writer");
 	int sys = errno;
-	free(p);
 	if (st->lock_fd < 0) {
 		if (sys == EROFS)
 			return gs_fail(err, GS_ERR_ACCESS, "store %s lies on a read-only file system: it can be read, not written", st->path);
@@ -339,16 +460,22 @@ static int lock_take(struct gs_store *st, unsigned wait_ms, struct gs_error *err
 	for (unsigned waited = 0; fcntl(st->lock_fd, F_OFD_SETLK, &fl) < 0; waited += WAIT_STEP_MS) {
 		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
 			return gs_fail_errno(err, GS_ERR_STORE, errno, "store %s: cannot lock it", st->path);
-		if (waited >= wait_ms)
+		if (waited >= wait_ms) {
+			note_read(st, &other);
 			return gs_fail(err, GS_ERR_LIMIT, "store %s is being written by another program (process %d); try again when it is done", st->path,
-			               lock_owner(st->lock_fd));
+			               other.pid);
+		}
 		nanosleep(&step, NULL);
 	}
-	char text[32];
-	int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
-	if (ftruncate(st->lock_fd, 0) == 0 && pwrite(st->lock_fd, text, (size_t)n, 0) < 0)
-		return 0; /* only the other's message would have been better */
 	return 0;
+}
+
+/* A reader looks at the writer's note, where it may. */
+static void lock_look(struct gs_store *st)
+{
+	char *p = beside(st->path, "-writer");
+	st->lock_fd = p ? open(p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	free(p);
 }
 
 /* ---- opening ---- */
@@ -383,15 +510,57 @@ static int path_check(const char *path, enum gs_store_mode mode, bool *ret_new, 
 	return 0;
 }
 
+/* SQLite puts its files beside what a link points to: so must we, or two writers would hold different locks. */
+static int link_follow(struct gs_store *st, struct gs_error *err)
+{
+	struct stat sb;
+	if (lstat(st->path, &sb) < 0 || !S_ISLNK(sb.st_mode))
+		return 0;
+	char *to = realpath(st->path, NULL);
+	if (!to && errno == ENOENT)
+		return gs_fail(err, GS_ERR_NOENT, "store %s is a link to a file that is not there", st->path);
+	if (!to)
+		return gs_fail_errno(err, GS_ERR_STORE, errno, "store %s", st->path);
+	free(st->path);
+	st->path = to;
+	return 0;
+}
+
+/* The journal's files stay, and keep the mode the store had when they were made: it may have been opened to others since. */
+static void modes_follow(const struct gs_store *st)
+{
+	static const char *const suffixes[] = { "-wal", "-shm", "-ballast" };
+	struct stat sb, theirs;
+	for (size_t i = 0; stat(st->path, &sb) == 0 && i < sizeof suffixes / sizeof *suffixes; i++) {
+		char *p = beside(st->path, suffixes[i]);
+		if (p && lstat(p, &theirs) == 0 && S_ISREG(theirs.st_mode) && (theirs.st_mode & 0777) != (sb.st_mode & 0666) &&
+		    fchmodat(AT_FDCWD, p, sb.st_mode & 0666, AT_SYMLINK_NOFOLLOW) < 0)
+			errno = 0; /* another's: it has the mode that they chose */
+		free(p);
+	}
+}
+
 /* Made complete under another name and then renamed: nobody ever sees half a store, and a kill leaves none. */
 static int store_make(const char *path, struct gs_error *err)
 {
 	sqlite3 *db = NULL;
+	struct stat sb;
 	char *message = NULL, *tmp = beside(path, "-new");
 	if (!tmp)
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
-	unlink(tmp); /* of a maker that was killed: we hold the writer's lock */
-	int rc = sqlite3_open_v2(tmp, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	beside_remove(tmp, ""); /* of a maker that was killed: we hold the writer's lock */
+	beside_remove(tmp, "-wal");
+	beside_remove(tmp, "-shm");
+	int fd = open(tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || (stat(path, &sb) == 0 && fchmod(fd, sb.st_mode & 0666) < 0)) {
+		int r = gs_fail_errno(err, GS_ERR_STORE, errno, "store %s cannot be made", path);
+		if (fd >= 0)
+			close(fd);
+		free(tmp);
+		return r;
+	}
+	close(fd);
+	int rc = sqlite3_open_v2(tmp, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK)
 		rc = schema_create(db, STORE_VERSION, &message);
 	int sys = db ? sqlite3_system_errno(db) : 0, r = 0;
@@ -406,6 +575,9 @@ static int store_make(const char *path, struct gs_error *err)
 	rc = sqlite3_close(db);
 	if (r == 0 && rc != SQLITE_OK)
 		r = gs_fail(err, GS_ERR_STORE, "store %s cannot be made: %s", path, sqlite3_errstr(rc));
+	/* the journal of a store that was removed without it would be taken for this one's */
+	beside_remove(path, "-wal");
+	beside_remove(path, "-shm");
 	if (r == 0 && rename(tmp, path) < 0)
 		r = gs_fail_errno(err, GS_ERR_STORE, errno, "store %s cannot be made", path);
 	if (r < 0)
@@ -437,7 +609,7 @@ static char *immutable_uri(const char *path)
 static int db_configure(struct gs_store *st, struct gs_error *err)
 {
 	char sql[400];
-	int on = 1;
+	int on = 1, step = STORE_PAGE_BYTES;
 
 	sqlite3_extended_result_codes(st->db, 1);
 	sqlite3_busy_timeout(st->db, BUSY_MS);
@@ -451,11 +623,12 @@ static int db_configure(struct gs_store *st, struct gs_error *err)
 	if (r < 0 || !st->writer)
 		return r;
 	sqlite3_file_control(st->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+	sqlite3_file_control(st->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &step); /* makes the hint of file_reserve more than a hint */
 	r = db_exec(st, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=16777216", err);
 	if (r == 0 && st->quota_bytes) {
 		int64_t page = STORE_PAGE_BYTES;
 		r = db_int(st, "PRAGMA page_size", &page, err);
-		snprintf(sql, sizeof sql, "PRAGMA max_page_count=%" PRIu64, st->quota_bytes / (uint64_t)page + 1);
+		snprintf(sql, sizeof sql, "PRAGMA max_page_count=%" PRIu64, st->quota_bytes / (uint64_t)page + (st->quota_bytes < (uint64_t)page));
 		if (r == 0)
 			r = db_exec(st, sql, err);
 	}
@@ -496,20 +669,53 @@ static int version_check(struct gs_store *st, struct gs_error *err)
 	return version < STORE_VERSION ? schema_upgrade(st, (unsigned)version, err) : 0;
 }
 
-/* Reading where no file may be made beside the store: SQLite needs its -shm to share a WAL. Without a journal that holds something, the file alone is the
- * whole store and can be read as it lies. */
+/* Whether a journal holds a commit at all, by what its frames say of themselves (https://www.sqlite.org/fileformat2.html, section 4). */
+static bool journal_commits(const struct gs_store *st)
+{
+	uint32_t head[8], frame[6];
+	char *p = beside(st->path, "-wal");
+	int fd = p ? open(p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	bool any = fd < 0;
+
+	free(p);
+	if (fd < 0)
+		return any;
+	if (pread(fd, head, sizeof head, 0) == sizeof head) {
+		off_t step = (off_t)be32toh(head[2]) + (off_t)sizeof frame;
+		for (off_t at = sizeof head; !any && pread(fd, frame, sizeof frame, at) == sizeof frame; at += step) {
+			if (frame[2] != head[4] || frame[3] != head[5])
+				break;
+			any = frame[1] != 0;
+		}
+	}
+	close(fd);
+	return any;
+}
+
+static bool writer_lives(const struct gs_store *st)
+{
+	struct flock fl = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	return st->lock_fd >= 0 && fcntl(st->lock_fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
+}
+
+/*
+ * Reading where no file may be made beside the store: SQLite needs its -shm to share a journal. Where no journal holds anything, the file alone is the
+ * whole store and can be read as it lies. (A writer that was killed before its first commit leaves a journal that SQLite cannot read from here.)
+ */
 static bool reads_as_it_lies(struct gs_store *st)
 {
-	char *shm = beside(st->path, "-shm"), *wal = beside(st->path, "-wal"), *slash = shm ? strrchr(shm, '/') : NULL;
-	bool may_make = shm && wal && access(shm, R_OK) == 0 && access(wal, R_OK) == 0;
-	if (shm && !may_make) {
-		if (slash)
-			slash[slash == shm] = '\0';
-		may_make = access(slash ? shm : ".", W_OK) == 0;
-	}
+	char *shm = beside(st->path, "-shm"), *wal = beside(st->path, "-wal"), *folder = strdup(st->path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+	bool shares = shm && wal && access(shm, R_OK) == 0 && access(wal, R_OK) == 0;
+	if (slash)
+		slash[slash == folder] = '\0';
+	bool may_make = access(slash ? folder : ".", W_OK) == 0;
 	free(shm);
 	free(wal);
-	return !may_make && stat(st->path, &st->as_opened) == 0 && file_size(st->path, "-wal") == 0;
+	free(folder);
+	if (may_make || stat(st->path, &st->as_opened) < 0)
+		return false;
+	return file_size(st->path, "-wal") == 0 ? !shares : !writer_lives(st) && !journal_commits(st);
 }
 
 static int store_start(struct gs_store *st, struct gs_error *err)
@@ -519,12 +725,13 @@ static int store_start(struct gs_store *st, struct gs_error *err)
 		r = db_configure(st, err);
 	if (r == 0)
 		r = version_check(st, err);
-	if (r == 0)
-		r = st->writer ? meta_load(st, err) : read_begin(st, err);
-	if (r == 0)
+	if (r == 0 && st->writer)
+		r = read_begin(st, err);
+	if (r == 0 && st->writer)
 		r = sensors_load(st, err);
 	read_end(st);
 	if (r == 0 && st->writer) { /* nobody else changes them while we hold the lock */
+		note_write(st);
 		st->committed = st->meta;
 		st->pending_stale = st->meta.rolled_seq < st->meta.next_seq - 1;
 	}
@@ -547,17 +754,23 @@ int gs_store_open(const char *path, const struct gs_store_options *o, struct gs_
 	st->zd = ZSTD_createDCtx();
 	int r = st->path && st->zc && st->zd ? 0 : gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	if (r == 0)
-		r = path_check(path, o->mode, &is_new, err);
+		r = link_follow(st, err);
+	if (r == 0)
+		r = path_check(st->path, o->mode, &is_new, err);
 	if (r == 0 && st->writer)
 		r = lock_take(st, o->wait_ms, err);
 	if (r == 0 && is_new) /* another maker may have been faster */
-		r = path_check(path, o->mode, &is_new, err);
+		r = path_check(st->path, o->mode, &is_new, err);
 	if (r == 0 && is_new)
-		r = store_make(path, err);
-	if (r == 0 && st->writer && access(path, W_OK) < 0)
-		r = gs_fail(err, GS_ERR_ACCESS, "store %s can be read but not written by this account", path);
+		r = store_make(st->path, err);
+	if (r == 0 && st->writer && access(st->path, W_OK) < 0)
+		r = gs_fail(err, GS_ERR_ACCESS, "store %s can be read but not written by this account", st->path);
 	if (r == 0 && o->mode == GS_STORE_CLEAR)
 		ballast_drop(st);
+	if (r == 0 && st->writer)
+		modes_follow(st);
+	else if (r == 0)
+		lock_look(st);
 	if (r == 0) {
 		st->immutable = !st->writer && reads_as_it_lies(st);
 		r = store_start(st, err);

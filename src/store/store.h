@@ -13,6 +13,7 @@
 #ifndef GS_STORE_H
 #define GS_STORE_H
 
+#include "grescope/bots.h"
 #include "grescope/error.h"
 #include "grescope/filter.h"
 #include "grescope/origin.h"
@@ -36,14 +37,15 @@ struct gs_store_options {
 	enum gs_store_mode mode;
 	unsigned wait_ms;          /* how long to wait for another writer to finish; 0: not at all */
 	uint64_t quota_bytes;      /* writer: the file never grows past this; 0: no quota */
-	uint64_t ballast_bytes;    /* writer: a file of this size beside the store, given up when the disk is full so that pruning has room; 0: none */
+	uint64_t ballast_bytes;    /* writer: a file of up to this size beside the store, at most 1/16 of the room that is left, given up to prune on a full disk; 0: none */
 };
 
 /*
- * Opens the store at `path`. An older store is brought forward (WRITE, CREATE, CLEAR) and refused with the way out (READ). The store is the
+ * Opens the store at `path`; a new one is for its owner's eyes alone, an existing one keeps its mode. An older store is brought forward (WRITE, CREATE, CLEAR) and refused with the way out (READ). The store is the
  * caller's: gs_store_close.
  * GS_ERR_NOENT: none there. GS_ERR_ACCESS: rights lack, or read-only. GS_ERR_FORMAT: no grescope store, or of a newer grescope.
- * GS_ERR_LIMIT: another writer still has it after wait_ms. GS_ERR_STORE: damaged.
+ * GS_ERR_LIMIT: another writer still has it after wait_ms. GS_ERR_STORE: damaged (a reader is told at
+ * its first question).
  */
 int gs_store_open(const char *path, const struct gs_store_options *o, struct gs_store **ret, struct gs_error *err);
 
@@ -136,6 +138,7 @@ struct gs_input_info {
 	const char *sensor;
 	const char *trouble;         /* the sentence that ended the reading early, "" if none did */
 	const char *like;            /* another input's path that begins with the same packet and goes on otherwise, "" if none does */
+	const char *was;             /* KNOWN, RESUMED, GROWN, SHORTER: the path that its content was known by, "" where that is its own */
 	uint64_t units;              /* frames or records in the store */
 	uint64_t unsure;             /* SHORTER: of these, how many at its end could not be held against the longer one */
 	struct gs_tally tally;       /* of all of it, over all its ingests */
@@ -190,6 +193,9 @@ struct gs_scan_options {
 	void *want_arg;
 	size_t memory_bytes;  /* for counting and adding up; 0: 256 MiB. Past it sums come in pieces and counts are estimates */
 	bool raw_only;        /* leave the rollups alone: for tests, and to hold one against the other */
+	bool (*progress)(void *arg, uint64_t done, uint64_t total); /* between blocks and batches, in cells and rows; false ends with
+	                                                            * GS_ERR_INTERRUPTED. May be NULL */
+	void *progress_arg;
 };
 
 #define GS_SCAN_NOTES 4
@@ -197,7 +203,9 @@ struct gs_scan_options {
 struct gs_scan_result {
 	uint64_t sightings, packets, bytes; /* that satisfied filter and `want` */
 	uint64_t sources;                   /* different ones, folded ones by their own estimates */
-	bool sources_estimated;
+	bool sources_estimated;             /* some came folded, or memory ran short */
+	bool memory_short;                  /* that memory ran short: numbers of sources are estimates by HyperLogLog */
+	uint64_t no_length_packets;         /* packets of unknown length: not in bytes */
 	struct gs_time first, last;         /* meaningful where sightings > 0 */
 	uint64_t given;                     /* rows and sums pushed */
 	uint64_t raw_rows, cells;           /* looked at */
@@ -252,6 +260,36 @@ int gs_store_place(struct gs_store *st, int64_t place, struct gs_pin *ret, struc
 /* Whether there are pins at all. */
 int gs_store_any_pins(struct gs_store *st, bool *ret, struct gs_error *err);
 
+/* ---- bots: what each input told of the processes behind its floods ---- */
+
+#define GS_STORE_BOT_ATTACKS 16
+
+/* A process as one input showed it. A value; process.number and process.bot_kind as the tracker had them. */
+struct gs_store_bot {
+	struct gs_bot_process process;
+	struct gs_bot_attack attacks[GS_STORE_BOT_ATTACKS]; /* the first ones in time */
+	unsigned n_attacks;
+	uint16_t sensor;
+	uint64_t input;
+};
+
+/* Packets of an input that may be a bot's and belong to no process: as gs_tracker_tally. */
+struct gs_store_bots_rest {
+	uint64_t pending, unlinked, refused, skipped;
+};
+
+/* What is known of the processes of the input being written, from all of it that was taken since it was begun or continued: takes the place of what was put before.
+ * Counts from the input's next checkpoint or end on. Nothing to do where no input is open. */
+int gs_store_bots_put(struct gs_store *st, const struct gs_store_bot *list, size_t n, const struct gs_store_bots_rest *rest, struct gs_error *err);
+
+/*
+ * Every process of every input that fits the filter: seen in part of [since, until), class, sensor; one of the sources kept in --src, the first destination of one of its
+ * attacks in --dst. In the order of inputs; the same process may come several times. *ret_rest: of the inputs that fit, added up. `each` returns 0 or a
+ * negative code that ends it.
+ */
+int gs_store_bots(struct gs_store *st, const struct gs_filter *f, int (*each)(void *arg, const struct gs_store_bot *b, struct gs_error *err), void *arg,
+                  struct gs_store_bots_rest *ret_rest, struct gs_error *err);
+
 /* ---- keeping it ---- */
 
 struct gs_store_info {
@@ -259,6 +297,8 @@ struct gs_store_info {
 	uint64_t store_id;
 	unsigned version;                /* of the layout */
 	uint64_t file_bytes, journal_bytes, free_bytes, ballast_bytes;
+	uint64_t quota_bytes;            /* that the last writer kept to; 0: none */
+	uint64_t disk_free_bytes;        /* room that is left where the store lies */
 	uint64_t raw_bytes, rollup_bytes; /* of file_bytes, estimated from what is in them */
 	uint64_t next_seq;
 	uint64_t raw_sightings;          /* still there row by row */
@@ -293,5 +333,42 @@ int gs_store_prune(struct gs_store *st, const struct gs_prune_options *o, struct
 
 /* Writer only. Merges rollups, gives free space back to the file system, empties the journal. */
 int gs_store_compact(struct gs_store *st, uint64_t *ret_before, uint64_t *ret_after, struct gs_error *err);
+
+/*
+ * Holds everything against everything: the engine's own integrity check, every checksum, sequence and batches, rollups against rows and pruned totals.
+ * `found` (may be NULL) gets each trouble as a sentence, the first thousand; *ret_n counts all. quick leaves out what takes time in proportion to
+ * the raw rows. In one moment's view: a journal that is written meanwhile cannot be emptied before it ends.
+ * Result 0 also where troubles were found; an error only where checking itself could not go on.
+ */
+int gs_store_check(struct gs_store *st, bool quick, void (*found)(void *arg, const char *sentence), void *arg, uint64_t *ret_n,
+                   struct gs_error *err);
+
+/* Asked now and then while gs_store_check runs; false ends it with GS_ERR_INTERRUPTED. rows is 0 until it is known. NULL: nobody is asked. */
+void gs_store_check_progress(struct gs_store *st, bool (*progress)(void *arg, uint64_t rows_done, uint64_t rows), void *arg);
+
+/* ---- archives: to merge sensors and to move house ---- */
+
+struct gs_archive_result {
+	uint64_t sightings;      /* written, or read and new */
+	uint64_t known;          /* import: read and in the store already */
+	uint64_t cells;          /* hourly sums of rows that are pruned */
+	uint64_t inputs;         /* written, or new or grown */
+	uint64_t lines;
+	bool rollups_known;      /* import: the sums were in the store already */
+};
+
+/* Writes rows, what is left of pruned ones, inputs and sensors as JSON lines in zstd with a manifest and checksums to fd, in one moment's view.
+ * `name` stands in messages. GS_ERR_IO: fd cannot be written. */
+int gs_archive_write(struct gs_store *st, int fd, const char *name, struct gs_archive_result *ret, struct gs_error *err);
+
+/*
+ * Reads such an archive (also one that was unpacked) into the store. Rows that are there, by (store, sequence) or because their input is, are left out, so
+ * that doing it twice changes nothing. unnamed_as names the sensor that has no name in the archive; NULL or "": stays unnamed.
+ * *ret (may be NULL) is filled whatever the result, with what is in the store for good. gs_store_settle afterwards is the caller's.
+ * GS_ERR_FORMAT: no archive, or of a newer grescope. GS_ERR_DAMAGED: the sentence names the line; whole parts before it are in the store, and reading
+ * a whole copy later adds the rest. GS_ERR_USAGE: read to its end, but some of it (its sums of pruned rows, or the rows of a capture) overlaps
+ * with what is there and cannot be told apart: that was left out; the sentence says what. Also where an archive of this very store is ahead of it.
+ */
+int gs_archive_read(struct gs_store *st, int fd, const char *name, const char *unnamed_as, struct gs_archive_result *ret, struct gs_error *err);
 
 #endif

@@ -4,7 +4,7 @@
  *	judge [-v] BASE...     BASE.pcap and BASE.json, as mkbots writes them
  *
  * For each packet: proven or not, byte order, draws, and the right process. For the capture: number of processes, byte orders, targets, seeds, names, packets
- * sent. Prints a line for each capture and one for everything that is wrong. Result 0: nothing wrong, 1: something, 77: no capture given is there.
+ * sent. For each attack: flood, length, targets, rounds, loss. Prints a line for each capture and one for everything that is wrong. Result 0: nothing wrong, 1: something, 77: no capture given is there.
  */
 #include "capture.h"
 
@@ -13,7 +13,10 @@
 #include <string.h>
 
 #define SEED_BUDGET (UINT64_C(1) << 26)
+#define SURE_PACKETS 14     /* per target, from which on the round is certain */
 #define SENT_TOLERANCE 0.03 /* the end of an attack may be lost */
+
+static bool verbose;
 
 struct judge {
 	const char *base;
@@ -62,6 +65,63 @@ static void judge_packet(struct judge *j, const struct capture_packet *p)
 		complain(j, "process of a packet", n, j->number_of[p->bot]);
 }
 
+/* An attack of which enough was seen for its round to be known, against what the capture really holds of it. */
+static void judge_attack(struct judge *j, const struct gs_bot_attack *a, const json_t *truth)
+{
+	const double packets = (double)json_integer_value(json_object_get(truth, "packets")), rounds = (double)json_integer_value(json_object_get(truth, "rounds"));
+	const double targets = (double)json_integer_value(json_object_get(truth, "targets")), seen = (double)json_integer_value(json_object_get(truth, "targets_seen"));
+	const double expected = (double)json_integer_value(json_array_get(json_object_get(truth, "expected"), a->has_start ? 0 : 1));
+	const double missed = packets - (double)a->packets_seen; /* waited for a link in vain */
+
+	if (a->flood != (strcmp(json_string_value(json_object_get(truth, "kind")), "greeth") == 0 ? GS_BOT_GREETH : GS_BOT_GREIP))
+		complain(j, "an attack's flood", a->flood, -1);
+	if (a->data_len != json_integer_value(json_object_get(truth, "len")))
+		complain(j, "an attack's length of data", a->data_len, (double)json_integer_value(json_object_get(truth, "len")));
+	if (missed < 0 || missed > 12 + 0.02 * packets)
+		complain(j, "an attack's packets", (double)a->packets_seen, packets);
+	if (a->targets_seen != seen)
+		complain(j, "an attack's targets seen", a->targets_seen, seen);
+	if (packets < SURE_PACKETS * seen)
+		return;
+	if (a->targets != targets && (a->targets_sure || fabs(a->targets - targets) > 0.15 * targets + 1))
+		complain(j, "an attack's targets", a->targets, targets);
+	if (a->has_start ? (double)a->rounds != rounds : (double)a->rounds > rounds || ((double)a->rounds < 0.9 * rounds && missed == 0 && packets > 10 * SURE_PACKETS * seen))
+		complain(j, a->has_start ? "an attack's rounds from its start" : "an attack's rounds", (double)a->rounds, rounds);
+	if (fabs(a->loss - (1 - packets / expected)) > 1e-6 + (missed ? 0.05 : 0))
+		complain(j, a->has_start ? "an attack's loss from its start" : "an attack's loss", a->loss, 1 - packets / expected);
+}
+
+/* Whether the numbers of targets are certain. */
+static bool judge_attacks(struct judge *j, unsigned bot, uint32_t number)
+{
+	static struct gs_bot_attack attacks[256];
+	const json_t *all = json_object_get(j->c->truth, "attacks");
+	const unsigned n = gs_tracker_attacks(j->t, number, attacks, 256);
+	unsigned at = 0;
+	bool sure = true;
+
+	for (unsigned i = 0; i < n && i < 256; i++)
+		sure &= attacks[i].targets_sure || attacks[i].targets == 1;
+	for (unsigned i = 0; verbose && i < n && i < 256; i++)
+		printf("%s: attack %u: flood %u, %u octets, %u draws, targets %u%s, %u seen, rounds %llu%s, %llu packets, loss %g, drawn %02x%s\n", j->c->bot[bot], i,
+		       attacks[i].flood, attacks[i].data_len, attacks[i].draws, attacks[i].targets,
+		       attacks[i].targets_sure ? "" : " (unsure)", attacks[i].targets_seen, (unsigned long long)attacks[i].rounds,
+		       attacks[i].has_start ? " from its start" : "", (unsigned long long)attacks[i].packets_seen, attacks[i].loss, attacks[i].drawn,
+		       attacks[i].host_drawn ? " and a host part" : "");
+
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const json_t *truth = json_array_get(all, i);
+		if (strcmp(json_string_value(json_object_get(truth, "bot")), j->c->bot[bot]) != 0)
+			continue;
+		if (at < n && at < 256)
+			judge_attack(j, &attacks[at], truth);
+		at++;
+	}
+	if (all && at != n)
+		complain(j, "attacks of a process", n, at);
+	return sure;
+}
+
 static void judge_process(struct judge *j, unsigned bot, double sample)
 {
 	const json_t *truth = json_object_get(json_object_get(j->c->truth, "bots"), j->c->bot[bot]);
@@ -86,8 +146,6 @@ static void judge_process(struct judge *j, unsigned bot, double sample)
 	const json_t *seed = json_object_get(truth, "seed"), *names = json_object_get(truth, "names");
 	if (p.byte_order != (strcmp(json_string_value(json_object_get(truth, "endian")), "be") == 0 ? GS_BOT_BIG : GS_BOT_LITTLE))
 		complain(j, "byte order of bot number", bot, -1);
-	if (p.attacks != json_integer_value(json_object_get(truth, "attacks")))
-		complain(j, "attacks", p.attacks, (double)json_integer_value(json_object_get(truth, "attacks")));
 	if (p.hops != json_integer_value(json_object_get(truth, "hops")))
 		complain(j, "hops", p.hops, (double)json_integer_value(json_object_get(truth, "hops")));
 	if (seed && (!p.seed_found || p.seed_x != json_integer_value(json_array_get(seed, 0)) || p.seed_y != json_integer_value(json_array_get(seed, 1)) ||
@@ -95,8 +153,9 @@ static void judge_process(struct judge *j, unsigned bot, double sample)
 		complain(j, "seed's time", p.seed_x, (double)json_integer_value(json_array_get(seed, 0)));
 	if (names && (strcmp(p.argv0, json_string_value(json_array_get(names, 0))) != 0 || strcmp(p.comm, json_string_value(json_array_get(names, 1))) != 0))
 		complain(j, "process names of bot number", bot, -1);
+	const bool sure = judge_attacks(j, bot, n);
 	const double sent = (double)json_integer_value(json_object_get(truth, "sent"));
-	if (fabs((double)p.packets_sent - sent) > sent * SENT_TOLERANCE * sample)
+	if (fabs((double)p.packets_sent - sent) > sample * (sent * (sure ? SENT_TOLERANCE : 0.15) + 10 * p.targets * p.attacks))
 		complain(j, "packets sent", (double)p.packets_sent, sent);
 }
 
@@ -151,7 +210,8 @@ int main(int argc, char **argv)
 
 	if (gs_bot_tables_new(&tables, NULL) < 0)
 		return 1;
-	for (int i = 1; i < argc; i++) {
+	verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
+	for (int i = 1 + verbose; i < argc; i++) {
 		struct capture c;
 		char base[1024];
 		/* a path with its suffix will do, for wildcards */

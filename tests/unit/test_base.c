@@ -56,6 +56,18 @@ static void time_is_formatted(void **state)
 	assert_string_equal(out, "2262-04-11T23:47:16Z");
 }
 
+static void ends_of_time_go_there_and_back(void **state)
+{
+	(void)state;
+	static const int64_t ends[] = { INT64_MIN, INT64_MIN + 1, INT64_MIN + GS_NS_PER_S, INT64_MAX - 1, INT64_MAX };
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		char out[GS_TIME_TEXT_MAX];
+		struct gs_time t = { 0 };
+		assert_true(gs_time_parse(out, gs_time_format((struct gs_time){ ends[i] }, 9, out), &t));
+		assert_int_equal(t.ns, ends[i]);
+	}
+}
+
 static void weeks_follow_iso_8601(void **state)
 {
 	(void)state;
@@ -331,6 +343,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(time_is_parsed),
 		cmocka_unit_test(time_is_formatted),
+		cmocka_unit_test(ends_of_time_go_there_and_back),
 		cmocka_unit_test(weeks_follow_iso_8601),
 		cmocka_unit_test(times_in_words),
 		cmocka_unit_test(every_day_goes_there_and_back),

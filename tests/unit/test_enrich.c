@@ -178,6 +178,7 @@ static void csv_rows_are_read(void **state)
 	assert_string_equal(said(e, "::ffff:192.0.2.1"), "64496|Plain Name|||");
 	assert_int_equal(gs_enrich_total_space(e), 515); /* without the one that is not routed */
 	assert_int_equal(gs_enrich_asn_space(e, 0), 0);
+	assert_int_equal(gs_enrich_asn_count(e), 6);
 	gs_enrich_close(e);
 }
 
@@ -347,6 +348,7 @@ static void narrower_ranges_win(void **state)
 		}
 		struct gs_enrich *e = opened(text_of("r.csv", text), NULL);
 		uint64_t covered = 0, sum = 0;
+		uint32_t holders = 0; /* of rows hidden altogether by narrower ones nothing is left */
 		for (unsigned a = 0; a < 256; a++) {
 			unsigned best = n;
 			for (unsigned i = 0; i < n; i++) {
@@ -369,8 +371,11 @@ static void narrower_ranges_win(void **state)
 			assert_int_equal(o.asn, best < n ? best + 1 : 0);
 			covered += best < n;
 		}
-		for (unsigned i = 0; i < n; i++)
+		for (unsigned i = 0; i < n; i++) {
 			sum += gs_enrich_asn_space(e, i + 1);
+			holders += gs_enrich_asn_space(e, i + 1) != 0;
+		}
+		assert_int_equal(gs_enrich_asn_count(e), holders);
 		assert_int_equal(sum, v6 ? 0 : covered);
 		assert_int_equal(gs_enrich_total_space(e), v6 ? 0 : covered);
 		gs_enrich_close(e);
@@ -1210,6 +1215,7 @@ static void real_data_gives_known_answers(void **state)
 	assert_int_equal(origin(e, "10.0.0.1").asn, 0);
 	assert_memory_equal(origin(e, "2001:b000::1").country, "TW", 2);
 	assert_in_range(gs_enrich_asn_space(e, 3462), 10000000, 15000000);
+	assert_in_range(gs_enrich_asn_count(e), 70000, 120000);
 
 	FILE *raw = shared_file("seed-data/hinet-raw.csv"), *known = shared_file("seed-data/city-summary-partial.csv");
 	struct gs_database place = database_of(e, 1, 2);

@@ -55,7 +55,7 @@ static int add(struct gs_observe *ob, struct gs_packet p)
 {
 	const struct gs_packet *list[] = { &p };
 	struct gs_verdict v = { 0 };
-	return gs_observe_packets(ob, list, &v, 1, NULL);
+	return gs_observe_packets(ob, list, &v, NULL, 1, NULL);
 }
 
 static void one_window_one_sighting(void **state)

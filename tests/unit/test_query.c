@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "query/bots.h"
 #include "query/cube.h"
 #include "query/distinct.h"
 #include "query/query.h"
@@ -335,6 +336,12 @@ static struct gs_sighting random_sighting(void)
 		if (s.gre_flags) {
 			s.has |= GS_HAS_KEY;
 			s.gre_key = random_below(1000) << 16 | random_below(3); /* length, call id */
+		} else if (random_below(2)) {
+			s.bot_kind = random_below(2) ? GS_BOT_SEED : GS_BOT_POSITION;
+			s.byte_order = (uint8_t)(1 + random_below(2));
+			s.bot_hi = random_below(3);
+			s.bot_lo = s.bot_kind == GS_BOT_SEED ? random_below(4) : (uint64_t)random_below(4) << 50 | s.byte_order;
+			s.byte_order = s.bot_kind == GS_BOT_SEED ? 1 : s.byte_order; /* of a seed there is one */
 		}
 	}
 	return s;
@@ -437,6 +444,10 @@ static void plain_key(enum gs_by by, bool redact, const struct gs_sighting *s, c
 		break;
 	case GS_BY_TUNNEL:
 		snprintf(key, 256, "%s|%s|%s|%s|%s|", src, dst, version, proto, gre_key);
+		break;
+	case GS_BY_BOT:
+		gs_bot_format(s, key);
+		strcat(key, "|");
 		break;
 	default:
 		key[0] = '\0';
@@ -620,6 +631,7 @@ static void columns_are_as_promised(void **state)
 		[GS_BY_PREFIX24] = "prefix,src_asn,src_as_name,src_geo,",
 		[GS_BY_TARGET] = "dst_ip,",
 		[GS_BY_TUNNEL] = "src_ip,dst_ip,gre_version,gre_proto,gre_key,",
+		[GS_BY_BOT] = "bot,",
 		[GS_BY_TOTAL] = "",
 	};
 	for (unsigned by = 0; by <= GS_BY_COUNT; by++) {
@@ -1337,16 +1349,139 @@ static void a_question_says_how_finely_it_looks(void **state)
 
 	assert_int_equal(needs_of(q), GS_NEED_SRC | GS_NEED_CLASS);
 	q.redact_dst = true;
-	assert_int_equal(needs_of(q), GS_NEED_ALL);
+	assert_int_equal(needs_of(q), GS_NEED_SRC | GS_NEED_CLASS);
 	q = report_by(GS_BY_WEEK);
-	assert_int_equal(needs_of(q), GS_NEED_SRC | GS_NEED_CLASS | GS_NEED_DAY);
+	assert_int_equal(needs_of(q), GS_NEED_CLASS | GS_NEED_WEEK | GS_NEED_COUNTS);
+	q.filter.n_asn = 1; /* who filters on sources needs them, */
+	assert_int_equal(needs_of(q), GS_NEED_SRC | GS_NEED_CLASS | GS_NEED_WEEK);
+	q.filtered = true; /* unless somebody else does */
+	assert_int_equal(needs_of(q), GS_NEED_CLASS | GS_NEED_WEEK | GS_NEED_COUNTS);
 	q = report_by(GS_BY_HOUR);
 	q.filter.n_sensors = 1;
-	assert_int_equal(needs_of(q), GS_NEED_SRC | GS_NEED_CLASS | GS_NEED_HOUR | GS_NEED_SENSOR);
+	assert_int_equal(needs_of(q), GS_NEED_CLASS | GS_NEED_HOUR | GS_NEED_COUNTS | GS_NEED_SENSOR);
 	q = report_by(GS_BY_TARGET);
+	assert_int_equal(needs_of(q), GS_NEED_CLASS | GS_NEED_DST | GS_NEED_COUNTS);
+	q.redact_dst = true; /* withheld targets are one target: a source of several of them counts once */
 	assert_int_equal(needs_of(q), GS_NEED_SRC | GS_NEED_CLASS | GS_NEED_DST);
-	assert_int_equal(needs_of(report_by(GS_BY_TUNNEL)), GS_NEED_ALL);
+	assert_int_equal(needs_of(report_by(GS_BY_TUNNEL)), GS_NEED_SRC | GS_NEED_CLASS | GS_NEED_DST | GS_NEED_SHAPE);
+	assert_int_equal(needs_of(report_by(GS_BY_BOT)), GS_NEED_SRC | GS_NEED_CLASS | GS_NEED_BOT);
 	assert_int_equal(needs_of(export_all()), GS_NEED_ALL);
+}
+
+/* Where a process was met first differs from file to file, and may lie on either side of a multiple of 2^42: one process all the same. */
+static void positions_side_by_side_are_one_bot(void **state)
+{
+	(void)state;
+	const uint64_t step = UINT64_C(1) << 42, at = UINT64_C(5) << 62;
+	struct gs_sighting s[6];
+	for (unsigned i = 0; i < 6; i++) {
+		s[i] = sighting("192.0.2.1", "2017-07-25");
+		s[i].bot_kind = GS_BOT_POSITION;
+		s[i].byte_order = 1;
+		s[i].bot_hi = 7;
+		s[i].bot_lo = at | 1;
+	}
+	s[1].bot_lo = (at + step) | 1;
+	s[2].bot_lo = (at - step) | 1;
+	s[3].bot_lo = (at + 9 * step) | 1; /* another process */
+	s[4].bot_lo = at | 2;              /* and another: positions of two byte orders say nothing of each other */
+	s[4].byte_order = 2;
+	s[5].bot_kind = GS_BOT_SEED;       /* a seed is no position */
+	struct gs_question q = report_by(GS_BY_BOT);
+	struct seen t = { 0 };
+	ask(&q, s, 6, &t);
+	assert_int_equal(t.n_rows, 4);
+	assert_true(number_at(&t, 0, "packets") == 3);
+	seen_done(&t);
+}
+
+/* ---- processes ---- */
+
+static struct gs_bot_process process(unsigned number, uint64_t pos, const char *src, const char *first, const char *last)
+{
+	return (struct gs_bot_process){ .number = number, .bot_kind = GS_BOT_POSITION, .byte_order = 1, .class_ = GS_CLASS_FLOOD_MIRAI_GREIP, .evidence = 112,
+					.bot_lo = pos | 1, .pos_lo = pos | 1, .packets_seen = 10, .packets_sent = 20, .targets = 2, .targets_sure = true, .attacks = 1,
+					.loss = 0, .rate_pps = 5, .hops = 12, .src_ips = 1, .src_ips_exact = true, .n_src = 1, .src = { addr(src) },
+					.first_seen = time_of(first), .last_seen = time_of(last) };
+}
+
+static void bots_answer(const struct gs_bots_question *q, const struct gs_bot_process *list, size_t n, const struct gs_bots_rest *rest, struct seen *t,
+                        char summary[512])
+{
+	const struct gs_table_writer writer = { seen_begin, seen_rows, seen_end, t };
+	struct gs_meta meta = { .question = "bots" };
+	uint64_t rows = 0;
+	assert_int_equal(gs_bots_answer(q, list, n, rest, &writer, &meta, &rows, NULL), 0);
+	assert_int_equal(rows, t->n_rows);
+	for (unsigned i = 0; i < meta.n_figures; i++)
+		if (strcmp(meta.figures[i].name, "machines") == 0)
+			snprintf(summary, 512, "%llu", (unsigned long long)meta.figures[i].value);
+}
+
+static void machines_are_those_at_the_same_time(void **state)
+{
+	(void)state;
+	const struct gs_bots_question q = { .hash_seed = 1 };
+	const struct gs_bots_rest rest = { 0 };
+	char machines[512];
+	/* one address: two at a time, then a third that may be one of them; another address; another distance */
+	const struct gs_bot_process list[] = {
+		process(0, UINT64_C(1) << 50, "192.0.2.1", "2017-07-25T10:00", "2017-07-25T11:00"),
+		process(1, UINT64_C(2) << 50, "192.0.2.1", "2017-07-25T10:30", "2017-07-25T11:30"),
+		process(2, UINT64_C(3) << 50, "192.0.2.1", "2017-07-25T12:00", "2017-07-25T13:00"),
+		process(3, UINT64_C(4) << 50, "192.0.2.2", "2017-07-25T12:00", "2017-07-25T13:00"),
+	};
+	struct seen t = { 0 };
+	bots_answer(&q, list, 4, &rest, &t, machines);
+	assert_string_equal(machines, "3");
+	assert_int_equal(t.n_rows, 4);
+	assert_string_equal(at(&t, 0, "byte_order"), "little");
+	assert_string_equal(at(&t, 0, "process_start"), "");
+	assert_string_equal(at(&t, 0, "bot"), "pos:00004000000000001");
+	seen_done(&t);
+}
+
+static void identifiers_are_read_as_they_are_written(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "", "seed", "seed:", "pos:12g", "bot:12", "seed:123456789012345678901234567890123", "pos 12" };
+	struct gs_bot_id id;
+	assert_true(gs_bot_id_parse("seed:5a1007c00000003900004e20", 29, &id));
+	assert_true(id.kind == GS_BOT_SEED && id.hi == 0x5a1007c0 && id.lo == UINT64_C(0x3900004e20));
+	assert_true(gs_bot_id_parse("pos:1F", 6, &id));
+	assert_true(id.kind == GS_BOT_POSITION && id.hi == 0 && id.lo == 0x1f);
+	for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_false(gs_bot_id_parse(bad[i], strlen(bad[i]), &id));
+}
+
+/* Two halves of one attack on two targets, rounds of 264 draws; the first ends where the second goes on. */
+static void halves_of_an_attack_are_joined(void **state)
+{
+	(void)state;
+	struct gs_store_bot list[3] = { 0 };
+	for (unsigned i = 0; i < 3; i++) {
+		list[i].process = process(i, UINT64_C(1) << 50, "192.0.2.1", i ? "2017-07-25T10:01" : "2017-07-25T10:00", i ? "2017-07-25T10:02" : "2017-07-25T10:01");
+		list[i].n_attacks = 1;
+		list[i].attacks[0] = (struct gs_bot_attack){ .flood = GS_BOT_GREIP, .draws = 132, .data_len = 512, .targets = 2, .targets_seen = 1, .rounds = 10,
+							     .round = 264, .begin = { 0, 1000 + i * 20 * 264 }, .end = { 0, 1000 + i * 20 * 264 + 9 * 264 }, .packets_seen = 10,
+							     .packets_sent = 20, .first_seen = list[i].process.first_seen, .last_seen = list[i].process.last_seen };
+	}
+	/* the third repeats the first, from the same state, a day later */
+	list[2].process.first_seen = list[2].attacks[0].first_seen = time_of("2017-07-26T10:01");
+	list[2].process.last_seen = list[2].attacks[0].last_seen = time_of("2017-07-26T10:02");
+	list[2].attacks[0].begin = list[0].attacks[0].begin;
+	list[2].attacks[0].end = list[0].attacks[0].end;
+	list[1].process.pos_lo += UINT64_C(1) << 42; /* on the other side of a multiple */
+	assert_int_equal(gs_bots_merge(list, 3), 1);
+	const struct gs_bot_process *p = &list[0].process;
+	assert_int_equal(p->attacks, 2);
+	assert_true(p->packets_seen == 30);
+	/* 30 rounds from the first to the last, ten of them between the files, and the repetition */
+	assert_true(p->packets_sent == 30 * 2 + 20);
+	assert_true(list[0].attacks[0].rounds == 30);
+	assert_true(p->loss > -0.001 && p->loss < 0.001);
+	assert_true(p->src_ips == 1 && p->src_ips_exact);
+	assert_true(p->first_seen.ns == time_of("2017-07-25T10:00").ns && p->last_seen.ns == time_of("2017-07-26T10:02").ns);
 }
 
 static void the_unknown_share_is_said(void **state)
@@ -1439,6 +1574,10 @@ int main(void)
 		cmocka_unit_test(a_writers_failure_comes_back),
 		cmocka_unit_test(redaction_hides_every_address_of_ours),
 		cmocka_unit_test(a_question_says_how_finely_it_looks),
+		cmocka_unit_test(positions_side_by_side_are_one_bot),
+		cmocka_unit_test(machines_are_those_at_the_same_time),
+		cmocka_unit_test(identifiers_are_read_as_they_are_written),
+		cmocka_unit_test(halves_of_an_attack_are_joined),
 		cmocka_unit_test(the_unknown_share_is_said),
 		cmocka_unit_test(bytes_of_unknown_length_are_noted),
 		cmocka_unit_test(times_at_the_ends_of_the_range_are_grouped),

@@ -334,6 +334,44 @@ static void formats_have_names(void **state)
 	assert_int_equal(gs_format_parse("xml", 3), -1);
 }
 
+/* -- small numbers, yes and no, findings, pictures ------------------------------------------------------------------------------------------ */
+
+static void answers_have_findings_and_small_numbers(void **state)
+{
+	static const struct gs_column columns[] = {
+		{ "p", "p", "", GS_CELL_REAL, 0 }, { "out", "Out", "", GS_CELL_BOOL, 0 }, { "by_week", "By week", "", GS_CELL_TEXT, 0, 1 },
+	};
+	const struct gs_cell cells[] = {
+		{ .real = 1.83753e-268, .set = true }, { .u64 = 1, .set = true }, { .text = "0123456789abcdefghijklmnopqrstuvwxyz0123456789", .set = true },
+		{ .real = 0.012345678, .set = true },  { .u64 = 0, .set = true }, { .set = false },
+		{ .real = -0.5, .set = true },         { .set = false },          { .set = false },
+	};
+	const struct gs_meta meta = { .question = "q", .findings = { "First, before.", "Then, after." }, .n_findings = 2, .n_findings_first = 1, .rows_total = 3 };
+	struct sink s = { 0 };
+	struct gs_render_options o = options(GS_FORMAT_CSV, &s);
+
+	(void)state;
+	expect(&o, columns, 3, cells, 3, &meta, true,
+	       "p,out,by_week\n1.83753e-268,true,0123456789abcdefghijklmnopqrstuvwxyz0123456789\n0.0123457,false,\n-0.5,,\n");
+	o.format = GS_FORMAT_JSON;
+	assert_int_equal(render(&o, columns, 3, cells, 3, &meta, true, NULL), 0);
+	assert_non_null(strstr(gs_buf_text(&s.buf), "\"notes\":[],\"findings\":[\"First, before.\",\"Then, after.\"]}"));
+	assert_non_null(strstr(gs_buf_text(&s.buf), "{\"p\":1.83753e-268,\"out\":true,"));
+	assert_non_null(strstr(gs_buf_text(&s.buf), "{\"p\":0.0123457,\"out\":false,\"by_week\":null}"));
+	gs_buf_done(&s.buf);
+	s = (struct sink){ 0 };
+	o.format = GS_FORMAT_TEXT;
+	for (o.width = 0; o.width <= 90; o.width += 90) { /* a picture is never cut, whatever the width leaves for text */
+		expect(&o, columns, 3, cells, 3, &meta, true,
+		       "q\n\nFirst, before.\n\n"
+		       "         p  Out  By week\n"
+		       "1.838e-268  yes  0123456789abcdefghijklmnopqrstuvwxyz0123456789\n"
+		       "   0.01235  no   -\n"
+		       "      -0.5  -    -\n"
+		       "\nThen, after.\n\n0 packets, 0 sources in 0 sightings\n");
+	}
+}
+
 /* -- writing ----------------------------------------------------------------------------------------------------------------------------- */
 
 static void output_comes_in_large_pieces_and_all_of_it(void **state)
@@ -729,6 +767,7 @@ int main(void)
 		cmocka_unit_test(badpackets_has_the_original_shape),
 		cmocka_unit_test(badpackets_is_for_raw_data_only),
 		cmocka_unit_test(formats_have_names),
+		cmocka_unit_test(answers_have_findings_and_small_numbers),
 		cmocka_unit_test(output_comes_in_large_pieces_and_all_of_it),
 		cmocka_unit_test(text_fits_80_columns),
 		cmocka_unit_test(text_is_whole_without_a_width),

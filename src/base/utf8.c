@@ -1,6 +1,6 @@
-#include "render/utf8.h"
+#include "base/utf8.h"
 
-uint32_t render_utf8_next(const char **text)
+uint32_t gs_utf8_next(const char **text)
 {
 	const unsigned char *p = (const unsigned char *)*text;
 	uint32_t c = *p;
@@ -26,7 +26,7 @@ uint32_t render_utf8_next(const char **text)
 	return c;
 }
 
-void render_utf8_put(struct gs_buf *b, uint32_t c)
+void gs_utf8_put(struct gs_buf *b, uint32_t c)
 {
 	if (c < 0x80) {
 		gs_buf_putc(b, (char)c);
@@ -46,7 +46,7 @@ void render_utf8_put(struct gs_buf *b, uint32_t c)
 	gs_buf_putc(b, (char)(0x80 | (c & 0x3f)));
 }
 
-bool render_is_deceptive(uint32_t c)
+bool gs_utf8_is_deceptive(uint32_t c)
 {
 	static const uint32_t ranges[][2] = {
 		{ 0x00ad, 0x00ad }, { 0x061c, 0x061c }, { 0x180e, 0x180e }, { 0x200b, 0x200f }, { 0x2028, 0x202e },

@@ -1,0 +1,140 @@
+/* test_classify.c - the rules that go by windows and by records; those that go by packets stand in tests/golden */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "classify/classify.h"
+
+static struct gs_sighting window(uint8_t class_, uint64_t packets, int64_t seconds, uint64_t spread)
+{
+	return (struct gs_sighting){ .class_ = class_, .packets = packets, .first = { GS_NS_PER_S }, .last = { (seconds + 1) * GS_NS_PER_S }, .spread = spread,
+				     .gre_proto = 0x0800 };
+}
+
+static uint64_t spread_of(unsigned from, unsigned to)
+{
+	uint64_t all = 0;
+	for (unsigned i = from; i <= to; i++) {
+		const struct gs_packet p = { .inner_src = { .b = { 10 }, .family = 4 }, .inner_dst = { .b = { (uint8_t)i }, .family = 4 } };
+		all |= gs_classify_spread(&p);
+	}
+	return all;
+}
+
+static void spread_and_rate_make_a_flood(void **state)
+{
+	(void)state;
+	const uint64_t everywhere = spread_of(0, 255);
+	struct gs_sighting s = window(GS_CLASS_UNKNOWN, 6000, 60, everywhere);
+	assert_true(gs_classify_window(&s));
+	assert_int_equal(s.class_, GS_CLASS_FLOOD_GRE);
+	assert_true(s.evidence == (GS_EVIDENCE(RATE) | GS_EVIDENCE(SPREAD)));
+	assert_true(s.confidence > 0 && s.confidence < 100);
+	/* the same for inner sources */
+	s = window(GS_CLASS_UNKNOWN, 6000, 60, everywhere << 32);
+	assert_true(gs_classify_window(&s));
+	/* half the rate; too few */
+	s = window(GS_CLASS_UNKNOWN, 3000, 60, everywhere);
+	assert_false(gs_classify_window(&s));
+	s = window(GS_CLASS_UNKNOWN, 255, 0, everywhere);
+	assert_false(gs_classify_window(&s));
+	/* the whole Internet, but nobody of 240/4: a tunnel that people browse through */
+	s = window(GS_CLASS_UNKNOWN, 600000, 60, spread_of(1, 239));
+	assert_false(gs_classify_window(&s));
+	assert_int_equal(s.class_, GS_CLASS_UNKNOWN);
+	/* what another rule knows stays */
+	s = window(GS_CLASS_TUNNEL_IPSEC, 600000, 60, everywhere);
+	assert_false(gs_classify_window(&s));
+}
+
+static void a_remnant_at_a_floods_rate_is_a_flood(void **state)
+{
+	(void)state;
+	struct gs_sighting s = window(GS_CLASS_REMNANT, 60, 59, 0);
+	s.evidence = GS_EVIDENCE(SHAPE) | GS_EVIDENCE(IP_ID) | GS_EVIDENCE(MARTIAN);
+	assert_true(gs_classify_window(&s));
+	assert_int_equal(s.class_, GS_CLASS_FLOOD_MIRAI_GREIP);
+	assert_true(s.confidence < 100);
+	assert_true(s.evidence & GS_EVIDENCE(RATE));
+	/* never Mirai from shape alone */
+	s = window(GS_CLASS_REMNANT, 60, 59, 0);
+	s.evidence = GS_EVIDENCE(SHAPE) | GS_EVIDENCE(MARTIAN);
+	assert_true(gs_classify_window(&s));
+	assert_int_equal(s.class_, GS_CLASS_FLOOD_GRE);
+	s = window(GS_CLASS_REMNANT, 59, 60, 0);
+	assert_false(gs_classify_window(&s));
+	s = window(GS_CLASS_REMNANT, 9, 0, 0);
+	assert_false(gs_classify_window(&s));
+	assert_int_equal(s.class_, GS_CLASS_REMNANT);
+}
+
+static struct gs_sighting record(uint32_t ip_len)
+{
+	return (struct gs_sighting){ .fidelity = GS_FIDELITY_LOG, .protocol = 47, .packets = 3, .bytes = 3 * ip_len, .ip_len = ip_len, .df = 1, .src = { .family = 4 },
+				     .has = GS_HAS_IP_LEN | GS_HAS_DF };
+}
+
+static void lengths_in_records(void **state)
+{
+	(void)state;
+	static const uint32_t lengths[] = { 564, 578, 52, 66 };
+	for (unsigned i = 0; i < 4; i++) {
+		struct gs_sighting s = record(lengths[i]);
+		gs_classify_record(&s);
+		assert_int_equal(s.class_, GS_CLASS_REMNANT);
+		assert_true(s.confidence > 0 && s.confidence <= 20);
+		assert_true(s.evidence == GS_EVIDENCE(LENGTH));
+		s = record(lengths[i] + 1);
+		gs_classify_record(&s);
+		assert_int_equal(s.class_, GS_CLASS_UNKNOWN);
+		/* may be fragmented; not known whether it may; lengths that differ; PPTP; IPv6 */
+		s = record(lengths[i]);
+		s.df = 0;
+		gs_classify_record(&s);
+		assert_int_equal(s.class_, GS_CLASS_UNKNOWN);
+		s = record(lengths[i]);
+		s.has = GS_HAS_IP_LEN;
+		gs_classify_record(&s);
+		assert_int_equal(s.class_, GS_CLASS_UNKNOWN);
+		s = record(lengths[i]);
+		s.bytes++;
+		gs_classify_record(&s);
+		assert_int_equal(s.class_, GS_CLASS_UNKNOWN);
+		s = record(lengths[i]);
+		s.has |= GS_HAS_PROTO;
+		s.gre_proto = 0x880b;
+		gs_classify_record(&s);
+		assert_int_equal(s.class_, GS_CLASS_UNKNOWN);
+		s = record(lengths[i]);
+		s.src.family = 6;
+		gs_classify_record(&s);
+		assert_int_equal(s.class_, GS_CLASS_UNKNOWN);
+	}
+}
+
+static void every_rule_says_where_it_comes_from(void **state)
+{
+	(void)state;
+	unsigned n;
+	const struct gs_rule *const *rules = gs_rules(&n);
+	for (unsigned i = 0; i < n; i++) {
+		assert_true(*rules[i]->name && *rules[i]->source && *rules[i]->wrong);
+		assert_true(rules[i]->packet || rules[i]->window || rules[i]->record);
+		for (unsigned k = 0; k < i; k++)
+			assert_string_not_equal(rules[i]->name, rules[k]->name);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(spread_and_rate_make_a_flood),
+		cmocka_unit_test(a_remnant_at_a_floods_rate_is_a_flood),
+		cmocka_unit_test(lengths_in_records),
+		cmocka_unit_test(every_rule_says_where_it_comes_from),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
