@@ -19,6 +19,7 @@
 #define DISK_LOW (1u << 30)
 #define JOURNAL_LARGE (64u << 20)
 #define INPUTS_NAMED 5
+#define DAMAGES_NAMED 5
 #define SENSORS_NAMED 50
 
 enum level { OK, LOOK, BAD };
@@ -30,8 +31,7 @@ struct doctor {
 	struct gs_time now;
 	struct gs_buf out;        /* lines, or members of the JSON list */
 	unsigned n, count[3];
-	bool inputs_more;
-	unsigned inputs_named;
+	unsigned damages, inputs_named;
 	uint64_t inputs_skipped;
 };
 
@@ -116,19 +116,12 @@ static const char *day_text(struct gs_time t, char out[GS_TIME_TEXT_MAX])
 
 /* ---- the store ---- */
 
-static int take_nothing(void *arg, const struct gs_sighting *s, size_t n, struct gs_error *err)
+static void on_damage(void *arg, const char *sentence)
 {
-	(void)arg, (void)s, (void)n, (void)err;
-	return 0;
-}
+	struct doctor *d = arg;
 
-/* Reads every rollup whole: each is held against its checksum. */
-static int read_rollups(struct gs_store *st, struct gs_error *err)
-{
-	const struct gs_filter all = GS_FILTER_ALL;
-	const struct gs_sighting_sink sink = { take_nothing, NULL };
-
-	return gs_store_scan(st, &all, GS_NEED_DAY | GS_NEED_DST | GS_NEED_SHAPE, NULL, &sink, NULL, err);
+	if (d->damages++ < DAMAGES_NAMED)
+		finding(d, BAD, "store", "restore it from a copy or an archive; `grescope store check` says all that is wrong", "%s", sentence);
 }
 
 static int check_store(struct doctor *d, struct gs_store *st, struct gs_store_info *i, struct gs_error *err)
@@ -138,10 +131,14 @@ static int check_store(struct doctor *d, struct gs_store *st, struct gs_store_in
 
 	if (r < 0)
 		return r;
-	r = read_rollups(st, err);
+	uint64_t troubles = 0;
+	r = gs_store_check(st, true, on_damage, d, &troubles, err);
 	if (r < 0)
 		return r;
-	finding(d, OK, "store", NULL, "%s opens and reads: %" PRIu64 " packets in %" PRIu64 " sightings, %" PRIu64 " of them one by one, %s", i->path, i->packets,
+	if (troubles > DAMAGES_NAMED)
+		finding(d, BAD, "store", NULL, "and %" PRIu64 " more troubles", troubles - DAMAGES_NAMED);
+	if (troubles == 0)
+		finding(d, OK, "store", NULL, "%s is sound: %" PRIu64 " packets in %" PRIu64 " sightings, %" PRIu64 " of them one by one, %s", i->path, i->packets,
 		        i->sightings, i->raw_sightings, size_text(i->file_bytes, a));
 	if (i->n_pins)
 		finding(d, OK, "store", NULL, "origins are pinned for %" PRIu64 " stretches of days", i->n_pins);
