@@ -19,6 +19,7 @@
 #define DISK_LOW (1u << 30)
 #define JOURNAL_LARGE (64u << 20)
 #define INPUTS_NAMED 5
+#define DAMAGES_NAMED 5
 #define SENSORS_NAMED 50
 
 enum level { OK, LOOK, BAD };
@@ -30,8 +31,7 @@ struct doctor {
 	struct gs_time now;
 	struct gs_buf out;        /* lines, or members of the JSON list */
 	unsigned n, count[3];
-	bool inputs_more;
-	unsigned inputs_named;
+	unsigned damages, inputs_named;
 	uint64_t inputs_skipped;
 };
 
@@ -116,19 +116,12 @@ static const char *day_text(struct gs_time t, char out[GS_TIME_TEXT_MAX])
 
 /* ---- the store ---- */
 
-static int take_nothing(void *arg, const struct gs_sighting *s, size_t n, struct gs_error *err)
+static void on_damage(void *arg, const char *sentence)
 {
-	(void)arg, (void)s, (void)n, (void)err;
-	return 0;
-}
+	struct doctor *d = arg;
 
-/* Reads every rollup whole: each is held against its checksum. */
-static int read_rollups(struct gs_store *st, struct gs_error *err)
-{
-	const struct gs_filter all = GS_FILTER_ALL;
-	const struct gs_sighting_sink sink = { take_nothing, NULL };
-
-	return gs_store_scan(st, &all, GS_NEED_DAY | GS_NEED_DST | GS_NEED_SHAPE, NULL, &sink, NULL, err);
+	if (d->damages++ < DAMAGES_NAMED)
+		finding(d, BAD, "store", "restore it from a copy or an archive; `grescope store check` says all that is wrong", "%s", sentence);
 }
 
 static int check_store(struct doctor *d, struct gs_store *st, struct gs_store_info *i, struct gs_error *err)
@@ -138,10 +131,14 @@ static int check_store(struct doctor *d, struct gs_store *st, struct gs_store_in
 
 	if (r < 0)
 		return r;
-	r = read_rollups(st, err);
+	uint64_t troubles = 0;
+	r = gs_store_check(st, true, on_damage, d, &troubles, err);
 	if (r < 0)
 		return r;
-	finding(d, OK, "store", NULL, "%s opens and reads: %" PRIu64 " packets in %" PRIu64 " sightings, %" PRIu64 " of them one by one, %s", i->path, i->packets,
+	if (troubles > DAMAGES_NAMED)
+		finding(d, BAD, "store", NULL, "and %" PRIu64 " more troubles", troubles - DAMAGES_NAMED);
+	if (troubles == 0)
+		finding(d, OK, "store", NULL, "%s is sound: %" PRIu64 " packets in %" PRIu64 " sightings, %" PRIu64 " of them one by one, %s", i->path, i->packets,
 		        i->sightings, i->raw_sightings, size_text(i->file_bytes, a));
 	if (i->n_pins)
 		finding(d, OK, "store", NULL, "origins are pinned for %" PRIu64 " stretches of days", i->n_pins);
@@ -216,14 +213,17 @@ static void check_databases(struct doctor *d)
 
 /* ---- time, per sensor ---- */
 
-static const char *rate_text(double per_day, char out[48])
+/* Where no hour was empty there is no telling how much oftener it is. */
+static const char *rate_text(const struct gs_silence_sensor *s, char out[48])
 {
-	if (per_day >= 48)
-		snprintf(out, 48, "%.0f times an hour", per_day / 24);
-	else if (per_day >= 1)
-		snprintf(out, 48, "%.1f times a day", per_day);
+	const char *least = s->active_hours >= s->hours ? "at least " : "";
+
+	if (s->per_day >= 48)
+		snprintf(out, 48, "%s%.0f times an hour", least, s->per_day / 24);
+	else if (s->per_day >= 1)
+		snprintf(out, 48, "%s%.1f times a day", least, s->per_day);
 	else
-		snprintf(out, 48, "every %.1f days", 1 / per_day);
+		snprintf(out, 48, "every %.1f days", 1 / s->per_day);
 	return out;
 }
 
@@ -247,7 +247,7 @@ static void check_tail(struct doctor *d, const struct gs_silence_sensor *s, cons
 	else if (s->longest_s > 0 && since > s->longest_s && since > 3600)
 		finding(d, LOOK, "time", "is the sensor running, and does protocol 47 still reach it? Then ingest what it has",
 		        "%s: nothing for %s, since %s; at its rate (%s) up to %s were to be expected, longer has p %s", name, span_text(since, span), last,
-		        rate_text(s->per_day, rate), span_text(s->longest_s, limit), p_text(gs_silence_probability(s, since), p));
+		        rate_text(s, rate), span_text(s->longest_s, limit), p_text(gs_silence_probability(s, since), p));
 }
 
 static void check_sensor(struct doctor *d, const struct gs_silence_sensor *s, const char *name)
@@ -260,7 +260,7 @@ static void check_sensor(struct doctor *d, const struct gs_silence_sensor *s, co
 		        day_text(s->last, last), s->packets);
 	else
 		finding(d, OK, "time", NULL, "%s: %s to %s (%" PRId64 " days), %" PRIu64 " packets; something comes %s, so silences up to %s are to be expected", name,
-		        day_text(s->first, first), day_text(s->last, last), days, s->packets, rate_text(s->per_day, rate), span_text(s->longest_s, limit));
+		        day_text(s->first, first), day_text(s->last, last), days, s->packets, rate_text(s, rate), span_text(s->longest_s, limit));
 	for (unsigned i = 0; i < s->n_unlikely && i < GS_SILENCE_GAPS; i++) {
 		const struct gs_silence_gap *g = &s->gaps[i];
 		finding(d, LOOK, "time", "was the sensor off, or is a file missing? Ingest it", "%s: silent for %s, %s to %s (p %s)", name,

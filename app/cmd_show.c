@@ -80,7 +80,8 @@ static int from_store(struct show *s, struct gs_error *err)
 	if (r == 0)
 		r = show_new(s, &filter, err);
 	for (unsigned turn = 0; r == 0 && gs_show_turn(s->show, turn, &filter, &needs, &sink); turn++) {
-		const struct gs_scan_options so = { .memory_bytes = s->o->memory_bytes / 8 * 5 };
+		const bool picks = turn == 0 && (s->subject.kind == GS_SUBJECT_NETWORK || filter.n_asn || filter.n_country);
+		const struct gs_scan_options so = { .memory_bytes = s->o->memory_bytes / 8 * 5, .want = picks ? gs_show_wants : NULL, .want_arg = s->show };
 		r = gs_store_scan(s->store, &filter, needs, &so, &sink, &s->scan[turn], err);
 		if (r == GS_ERR_LIMIT && !*err->text) /* it has seen enough */
 			r = 0;

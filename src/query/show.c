@@ -334,6 +334,18 @@ bool gs_show_turn(struct gs_show *s, unsigned turn, struct gs_filter *ret_filter
 	return true;
 }
 
+bool gs_show_wants(void *show, const struct gs_addr *src)
+{
+	struct gs_show *s = show;
+	const struct gs_filter *f = &s->q.filter;
+	struct gs_origin o;
+
+	if (s->q.pins || (!f->n_asn && !f->n_country))
+		return true;
+	query_origins_get(&s->origins, src, 0, &o);
+	return query_origin_matches(f, &o);
+}
+
 /* ---- the answer ---- */
 
 static const struct gs_cell *cell_of(const struct kept *k, size_t row, const char *column)

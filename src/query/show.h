@@ -118,6 +118,10 @@ struct gs_sighting_sink gs_show_sink(struct gs_show *s);
  * has seen enough. False: that was the last. */
 bool gs_show_turn(struct gs_show *s, unsigned turn, struct gs_filter *ret_filter, unsigned *ret_needs, struct gs_sighting_sink *ret_sink);
 
+/* For the first turn, where the subject or a filter is of networks or countries: whether a source's sightings are wanted at all. True for all where it hangs
+ * on the day, because there are pins. `show` is the struct gs_show. */
+bool gs_show_wants(void *show, const struct gs_addr *src);
+
 /* Once. *meta as for gs_query_answer; it is copied. */
 int gs_show_answer(struct gs_show *s, const struct gs_meta *meta, const struct gs_dossier **ret, struct gs_error *err);
 

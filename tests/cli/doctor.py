@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import struct
 import subprocess
 import time
@@ -143,13 +144,19 @@ exits("an empty store", 0, "ingest", "--store", empty, put("empty.pcap", pcap([]
 code, d = doctor(empty)
 check("an empty store is to be looked at", code == 1 and said(d, "look", "time", "the store is empty"), (code, d))
 blob = open(well, "rb").read()
-caught = 0
 for turn in range(24):
     at = rng.randrange(100, len(blob))
     bad = put("bad.db", blob[:at] + bytes([blob[at] ^ 1 << rng.randrange(8)]) + blob[at + 1:])
     code, d = doctor(bad)
-    caught += code == 5
     check(f"flip {turn}: an answer or a sentence", code in (0, 5) and d["findings"] and (code == 0 or d["bad"]), (at, code, d))
+for table, change in (("block_data", "data = zeroblob(length(data))"), ("batch", "max_ns = max_ns + 1"), ("input", "units = units + 1"), ("meta", "next_seq = next_seq + 1")):
+    hurt = put("hurt.db", blob)
+    con = sqlite3.connect(hurt)
+    con.execute(f"UPDATE {table} SET {change}")
+    con.commit()
+    con.close()
+    code, d = doctor(hurt)
+    check(f"{table} was changed", code == 5 and d["bad"] and any("checksum" in f["text"] for f in d["findings"]), (code, d))
 torn = put("torn.db", blob[:len(blob) // 2])
 code, d = doctor(torn)
 check("half a store is damaged", code == 5 and d["bad"], (code, d))
