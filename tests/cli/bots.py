@@ -8,6 +8,8 @@ import glob
 import io
 import json
 import os
+import random
+import struct
 import subprocess
 import sys
 import tempfile
@@ -141,6 +143,32 @@ run("show", "bot", "pos:1", mixed)
 run("show", "bot", "pos:1", "--fail-empty", mixed, code=1)
 run("show", "bot", "what", mixed, code=2)
 run("show", "bot", code=2)
+
+# a flood of another make, and a busy tunnel beside it: both at 500 packets a second from one source
+def inner(i, anywhere):
+    dst = random.Random(i).randbytes(4) if anywhere else bytes((93, 184, i % 250, i % 7))
+    udp = struct.pack(">HHHH", 1000 + i % 5000, 53, 28, 0) + bytes(20)
+    return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), i, 0, 60, 17, 0, bytes((10, 1, 1, 1)), dst) + udp
+
+
+def frame(i, src, anywhere):
+    body = b"\0\0\x08\0" + inner(i, anywhere)
+    return (b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" + struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(body), i, 0x4000, 250, 47, 0, bytes(src), bytes((198, 51, 100, 47)))
+            + body)
+
+
+busy = os.path.join(tmp, "busy.pcap")
+with open(busy, "wb") as f:
+    f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+    for i in range(2000):
+        for src, anywhere in (((192, 0, 2, 1), True), ((192, 0, 2, 2), False)):
+            octets = frame(i, src, anywhere)
+            f.write(struct.pack("<IIII", 1511500020 + i // 500, i % 500 * 2000, len(octets), len(octets)) + octets)
+classes = {r["src_ip"]: (r["class"], r["evidence"], r["packets"]) for r in csv.DictReader(io.StringIO(run("export", "-q", "--format", "csv", busy)))}
+check("flood.gre", classes["192.0.2.1"] == ("flood.gre", "rate;spread", "2000"), classes)
+check("a busy tunnel", classes["192.0.2.2"][0] == "unknown", classes)
+check("flood.gre, packet by packet", "flood.gre" not in run("export", "-q", "--window", "0", "--format", "csv", busy))
+check("little memory", len(json.loads(run("bots", "--memory", "4M", "--format", "json", mixed))["rows"]) == 2)
 
 # the store: the same processes, whatever the inputs; a capture that was cut in two is one again
 SAME = [c for c in COLUMNS if c not in ("loss", "rate_pps", "evidence")]
