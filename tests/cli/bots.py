@@ -215,6 +215,10 @@ for name in ("mixed", "cut", "prefixes"):
     check(f"{name}: story from the store", "Proven" in run("show", "bot", rows[0]["bot"], "--store", store))
     check(f"{name}: --since from the store", json.loads(run("bots", "--format", "json", "--since", "2030-01-01", "--store", store))["rows"] == [])
     check(f"{name}: --class from the store", json.loads(run("bots", "--format", "json", "--class", "tunnel", "--store", store))["rows"] == [])
+run("store", "prune", "--older-than", "2017-01-01", "--store", store)
+check("prune keeps what is younger", len(json.loads(run("bots", "--format", "json", "--store", store))["rows"]) == 2)
+run("store", "prune", "--older-than", "2020-01-01", "--store", store)
+check("prune forgets processes with their rows", json.loads(run("bots", "--format", "json", "--store", store))["rows"] == [])
 run("bots", "--store", store, mixed, code=2)
 run("bots", "--store", os.path.join(tmp, "none.db"), code=5)
 
