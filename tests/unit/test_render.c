@@ -618,7 +618,7 @@ static void empty_columns_stay_away_and_the_first_stays(void **state)
 {
 	(void)state;
 	struct gs_cell cells[2 * N_EVERY] = { 0 };
-	const struct gs_meta meta = { .question = "q", .rows_total = 2 };
+	const struct gs_meta meta = { .question = "q", .rows_total = 2, .sightings = 2 };
 	struct sink s = { 0 };
 	struct gs_render_options o = options(GS_FORMAT_TEXT, &s);
 
@@ -629,7 +629,7 @@ static void empty_columns_stay_away_and_the_first_stays(void **state)
 	       "Name  Count\n"
 	       "-         5\n"
 	       "-         -\n"
-	       "\n0 packets, 0 sources in 0 sightings\n");
+	       "\n0 packets, 0 sources in 2 sightings\n");
 }
 
 static void long_tables_repeat_their_headings(void **state)
