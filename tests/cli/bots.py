@@ -221,7 +221,7 @@ check("prune keeps what is younger", len(json.loads(run("bots", "--format", "jso
 run("store", "prune", "--older-than", "2020-01-01", "--store", store)
 check("prune forgets processes with their rows", json.loads(run("bots", "--format", "json", "--store", store))["rows"] == [])
 # what was altered is told, not shown: every column of a row, a row that is gone, one too many
-for name, sql in (("data", "UPDATE bot SET data = substr(data, 1, 40) || x'5a' || substr(data, 42)"), ("data cut", "UPDATE bot SET data = substr(data, 1, 100)"),
+for name, sql in (("data", "UPDATE bot SET data = CAST(substr(data, 1, 40) || x'5a' || substr(data, 42) AS BLOB)"), ("data cut", "UPDATE bot SET data = substr(data, 1, 100)"),
                   ("time", "UPDATE bot SET last_ns = last_ns + 1"), ("sensor", "UPDATE bot SET sensor = sensor + 1"), ("number", "UPDATE bot SET number = number + 7"),
                   ("a row less", "DELETE FROM bot WHERE number = 0"), ("none at all", "DELETE FROM bot"),
                   ("a row twice", "INSERT INTO bot SELECT input + 100, part, number, sensor, first_ns, last_ns, data, seal FROM bot")):
