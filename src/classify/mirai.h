@@ -12,6 +12,14 @@ static inline bool mirai_martian(const struct gs_addr *a)
 	return a->family == 4 && (a->b[0] == 0 || a->b[0] == 127 || a->b[0] >= 224);
 }
 
+/* Whether the identifications add up as a bot's do, in one byte order or the other: what all packets but one in 2^14 fail at once. */
+static inline bool mirai_ids(const struct gs_packet *p)
+{
+	const uint16_t big = (uint16_t)(p->ip_id + p->inner_id), little = (uint16_t)(__builtin_bswap16(p->ip_id) + __builtin_bswap16(p->inner_id));
+
+	return big == 999 || little == 999 || big == 0xffff;
+}
+
 static inline uint8_t mirai_class(unsigned flood)
 {
 	return flood == GS_BOT_GREETH ? GS_CLASS_FLOOD_MIRAI_GREETH : GS_CLASS_FLOOD_MIRAI_GREIP;

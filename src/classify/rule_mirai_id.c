@@ -19,7 +19,7 @@ static bool mirai_id(const struct gs_packet *p, const struct gs_frame *f, struct
 	struct gs_bot_input in;
 	struct gs_bot_proof proof;
 
-	if (!gs_bot_input_from_packet(p, f, &in))
+	if (!mirai_ids(p) || !gs_bot_input_from_packet(p, f, &in))
 		return false;
 	gs_bot_prove(&in, 0, &proof);
 	if (proof.level < GS_BOT_LEVEL_ID)

@@ -301,7 +301,7 @@ static int write_all(struct gs_store *st, const struct gs_store_bot *list, size_
 		const struct gs_bot_process *p = i < n ? &list[i].process : NULL;
 		const struct bot_row row = { .input = st->input, .part = st->bots_part, .number = p ? (int64_t)p->number : REST_NUMBER,
 					     .sensor = i < n ? list[i].sensor : n ? list[0].sensor : 0, .first_ns = p ? p->first_seen.ns : 0,
-					     .last_ns = p ? p->last_seen.ns : 0, .data = (const uint8_t *)data->data, .len = data->len };
+					     .last_ns = p ? p->last_seen.ns : st->rows_max_ns, .data = (const uint8_t *)data->data, .len = data->len };
 		r = row_write(st, &row, err);
 	}
 	return r;
@@ -323,6 +323,35 @@ int gs_store_bots_put(struct gs_store *st, const struct gs_store_bot *list, size
 	if (r < 0)
 		tx_abort(st);
 	gs_buf_done(&data);
+	return r;
+}
+
+int bots_prune(struct gs_store *st, int64_t before, bool with_rows, struct gs_error *err)
+{
+	int64_t oldest = with_rows ? INT64_MAX : INT64_MIN;
+	int r = with_rows ? directories_load(st, err) : 0;
+
+	for (size_t i = 0; with_rows && i < st->n_batches; i++)
+		oldest = st->batches[i].max_ns < oldest ? st->batches[i].max_ns : oldest;
+	before = oldest > before ? oldest : before;
+	if (r < 0 || before == INT64_MIN)
+		return r;
+	r = tx_begin(st, err);
+	sqlite3_stmt *q = r < 0 ? NULL : db_stmt(st, Q_BOT_OLD, err);
+	if (!q)
+		return r < 0 ? r : GS_ERR_STORE;
+	sqlite3_bind_int64(q, 1, before);
+	while ((r = db_step(st, q, err, "forgetting bots")) > 0)
+		ledger_take(st, L_BOT, sqlite3_column_int64(q, 0));
+	if (r == 0 && !(q = db_stmt(st, Q_BOT_OLD_DELETE, err)))
+		r = GS_ERR_STORE;
+	if (r == 0) {
+		sqlite3_bind_int64(q, 1, before);
+		r = db_run(st, q, err, "forgetting bots");
+	}
+	if (r == 0)
+		return tx_commit(st, err);
+	tx_abort(st);
 	return r;
 }
 

@@ -360,6 +360,8 @@ int gs_store_prune(struct gs_store *st, const struct gs_prune_options *o, struct
 	if (r == 0)
 		r = rows_prune(st, o, &res, err);
 	if (r == 0)
+		r = bots_prune(st, o->raw_before.ns, o->max_bytes && res.sightings, err);
+	if (r == 0)
 		r = rollups_prune(st, o, &res, err);
 	if (r == 0)
 		r = give_back(st, err);

@@ -294,6 +294,8 @@ struct gs_addr block_source(const struct block *b, uint32_t i);
 	X(BOT_PART, "SELECT coalesce(max(part), 0) FROM bot WHERE input = ?1")                                                   \
 	X(BOT_SEALS, "SELECT seal FROM bot WHERE input = ?1 AND part = ?2")                                                      \
 	X(BOT_DELETE, "DELETE FROM bot WHERE input = ?1 AND part = ?2")                                                          \
+	X(BOT_OLD, "SELECT seal FROM bot WHERE last_ns < ?1")                                                                    \
+	X(BOT_OLD_DELETE, "DELETE FROM bot WHERE last_ns < ?1")                                                                  \
 	X(BOT_PUT, "INSERT INTO bot(input, part, number, sensor, first_ns, last_ns, data, seal) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)")
 
 enum stmt {
@@ -457,6 +459,10 @@ size_t blocks_from(const struct gs_store *st, int32_t part);
 
 /* scan.c */
 int directories_load(struct gs_store *st, struct gs_error *err); /* sensors, kinds, batches, rollups: in a read or write transaction */
+
+/* bot.c */
+/* Forgets processes seen last before `before`, in a commit of its own; with_rows: also those older than all rows that are left. */
+int bots_prune(struct gs_store *st, int64_t before, bool with_rows, struct gs_error *err);
 
 /* input.c */
 struct input {

@@ -8,6 +8,9 @@ import glob
 import io
 import json
 import os
+import random
+import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
@@ -142,6 +145,32 @@ run("show", "bot", "pos:1", "--fail-empty", mixed, code=1)
 run("show", "bot", "what", mixed, code=2)
 run("show", "bot", code=2)
 
+# a flood of another make, and a busy tunnel beside it: both at 500 packets a second from one source
+def inner(i, anywhere):
+    dst = random.Random(i).randbytes(4) if anywhere else bytes((93, 184, i % 250, i % 7))
+    udp = struct.pack(">HHHH", 1000 + i % 5000, 53, 28, 0) + bytes(20)
+    return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), i, 0, 60, 17, 0, bytes((10, 1, 1, 1)), dst) + udp
+
+
+def frame(i, src, anywhere):
+    body = b"\0\0\x08\0" + inner(i, anywhere)
+    return (b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" + struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(body), i, 0x4000, 250, 47, 0, bytes(src), bytes((198, 51, 100, 47)))
+            + body)
+
+
+busy = os.path.join(tmp, "busy.pcap")
+with open(busy, "wb") as f:
+    f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+    for i in range(2000):
+        for src, anywhere in (((192, 0, 2, 1), True), ((192, 0, 2, 2), False)):
+            octets = frame(i, src, anywhere)
+            f.write(struct.pack("<IIII", 1511500020 + i // 500, i % 500 * 2000, len(octets), len(octets)) + octets)
+classes = {r["src_ip"]: (r["class"], r["evidence"], r["packets"]) for r in csv.DictReader(io.StringIO(run("export", "-q", "--format", "csv", busy)))}
+check("flood.gre", classes["192.0.2.1"] == ("flood.gre", "rate;spread", "2000"), classes)
+check("a busy tunnel", classes["192.0.2.2"][0] == "unknown", classes)
+check("flood.gre, packet by packet", "flood.gre" not in run("export", "-q", "--window", "0", "--format", "csv", busy))
+check("little memory", len(json.loads(run("bots", "--memory", "4M", "--format", "json", mixed))["rows"]) == 2)
+
 # the store: the same processes, whatever the inputs; a capture that was cut in two is one again
 SAME = [c for c in COLUMNS if c not in ("loss", "rate_pps", "evidence")]
 
@@ -187,6 +216,21 @@ for name in ("mixed", "cut", "prefixes"):
     check(f"{name}: story from the store", "Proven" in run("show", "bot", rows[0]["bot"], "--store", store))
     check(f"{name}: --since from the store", json.loads(run("bots", "--format", "json", "--since", "2030-01-01", "--store", store))["rows"] == [])
     check(f"{name}: --class from the store", json.loads(run("bots", "--format", "json", "--class", "tunnel", "--store", store))["rows"] == [])
+run("store", "prune", "--older-than", "2017-01-01", "--store", store)
+check("prune keeps what is younger", len(json.loads(run("bots", "--format", "json", "--store", store))["rows"]) == 2)
+run("store", "prune", "--older-than", "2020-01-01", "--store", store)
+check("prune forgets processes with their rows", json.loads(run("bots", "--format", "json", "--store", store))["rows"] == [])
+# what was altered is told, not shown: every column of a row, a row that is gone, one too many
+for name, sql in (("data", "UPDATE bot SET data = CAST(substr(data, 1, 40) || x'5a' || substr(data, 42) AS BLOB)"), ("data cut", "UPDATE bot SET data = substr(data, 1, 100)"),
+                  ("time", "UPDATE bot SET last_ns = last_ns + 1"), ("sensor", "UPDATE bot SET sensor = sensor + 1"), ("number", "UPDATE bot SET number = number + 7"),
+                  ("a row less", "DELETE FROM bot WHERE number = 0"), ("none at all", "DELETE FROM bot"),
+                  ("a row twice", "INSERT INTO bot SELECT input + 100, part, number, sensor, first_ns, last_ns, data, seal FROM bot")):
+    store = stored(mixed)
+    db = sqlite3.connect(store)
+    db.execute(sql)
+    db.commit()
+    db.close()
+    run("bots", "--store", store, code=5)
 run("bots", "--store", store, mixed, code=2)
 run("bots", "--store", os.path.join(tmp, "none.db"), code=5)
 
