@@ -72,7 +72,6 @@ static void false_alarms_are_rare(void **state)
 			alarms += only(s)->n_unlikely > 0;
 			gs_silence_free(s);
 		}
-		print_message("rate %g an hour: %u of 1000 alarm\n", rates[k], alarms);
 		assert_in_range(alarms, 0, 8);
 	}
 }
