@@ -65,6 +65,7 @@ static void usage(FILE *to)
 	      "  grescope report capture.pcap              who sends it, by city\n"
 	      "  grescope report --by network *.pcap.gz    by network\n"
 	      "  grescope export --format csv capture.pcap the raw data\n"
+	      "  grescope bots capture.pcap                the bots behind a flood\n"
 	      "  grescope ingest captures/                 keep it; then report and export need no files\n\n"
 	      "usage: grescope VERB [options] [FILE...]      grescope VERB --help says more\n\n",
 	      to);

@@ -136,7 +136,8 @@ static void put_attacks(struct story *s, const struct gs_bot_process *p, const s
 	gs_buf_puts(s->out, " in ");
 	put_count(s, p->attacks, "attack", "attacks");
 	if (p->targets) {
-		gs_buf_puts(s->out, p->targets_sure ? ", the largest on " : ", the largest on at most ");
+		gs_buf_puts(s->out, p->attacks > 1 ? ", the largest on " : ", on ");
+		gs_buf_puts(s->out, p->targets_sure ? "" : "at most ");
 		put_count(s, p->targets, "target", "targets");
 	}
 	if (p->rate_pps >= 0)

@@ -33,7 +33,7 @@
 	X(PROCESS_NAMES, "process_names", "Process names", "argv[0] and command name, as the published code makes them", GS_CELL_TEXT, 0) \
 	X(FIRST_SEEN, "first_seen", "First seen", "first packet, UTC", GS_CELL_TIME, 0)                                                   \
 	X(LAST_SEEN, "last_seen", "Last seen", "last packet, UTC", GS_CELL_TIME, 0)                                                       \
-	X(EVIDENCE, "evidence", "Evidence", "bits of proof of its best packet, and how sure the rest is", GS_CELL_TEXT, 0)
+	X(EVIDENCE, "evidence", "Evidence", "bits of proof of its best packet, and how sure the rest is", GS_CELL_TEXT, 1)
 
 enum bots_column {
 #define X(id, name, title, description, type, hidden) BOTS_##id,
