@@ -507,6 +507,17 @@ static void frames_done(struct frames *f)
 	free(f->data);
 }
 
+/* What a tracker might know: two processes, and packets of none. */
+static int put_bots(struct gs_store *st, uint64_t packets, struct gs_time at)
+{
+	const struct gs_store_bots_rest rest = { .pending = 3, .skipped = packets };
+	struct gs_store_bot list[2] = { 0 };
+	for (uint32_t i = 0; i < 2; i++)
+		list[i].process = (struct gs_bot_process){ .number = i, .bot_kind = GS_BOT_POSITION, .byte_order = GS_BOT_BIG, .bot_lo = 47 + i, .packets_seen = packets,
+			                                   .packets_sent = 2 * packets, .loss = 0.5, .hops = -1, .first_seen = at, .last_seen = at };
+	return gs_store_bots_put(st, list, 2, &rest, &err);
+}
+
 /* What a corridor would do: one sighting for each frame that is taken. `stop` frames on the ingest is given up, as by a kill. */
 static int ingest(struct gs_store *st, const char *path, const struct frames *fr, size_t n, size_t checkpoint, size_t stop, struct gs_input_info *ret)
 {
@@ -539,6 +550,8 @@ static int ingest(struct gs_store *st, const char *path, const struct frames *fr
 				run.sighting_bytes += 60;
 				r = gs_store_append(st, &s, 1, &err);
 			}
+			if (r == 0 && step != GS_INPUT_SKIP)
+				r = put_bots(st, run.packets, fr->f[at].ts);
 			if (r == 0 && checkpoint && step == GS_INPUT_TAKE && (at + m) / checkpoint != at / checkpoint)
 				r = gs_input_checkpoint(in, &run, &err);
 			at += m;
@@ -961,6 +974,13 @@ static void check_finds(void **state)
 		{ "INSERT INTO pruned VALUES(1, 1, 2, 3, 4)", true },
 		{ "INSERT INTO origin VALUES(x'c0000201', 1, 2, 3, 4)", true },
 		{ "INSERT INTO place(asn, as_name, country, region, city, edition, seal) VALUES(1, '', '', '', '', '', 5)", true },
+		{ "UPDATE bot SET sensor = sensor + 1 WHERE number = 0", true },
+		{ "UPDATE bot SET data = CAST(substr(data, 1, 9) || x'5a' || substr(data, 11) AS BLOB) WHERE number = 1", true },
+		{ "UPDATE bot SET seal = seal + 1 WHERE number = -1", true },
+		{ "UPDATE bot SET input = 900", true },
+		{ "DELETE FROM bot WHERE number = 1", true },
+		{ "DELETE FROM bot", true },
+		{ "INSERT INTO bot SELECT input, part + 1, number, sensor, first_ns, last_ns, data, seal FROM bot", true },
 		{ "CREATE TABLE more(a)", true },
 		{ "PRAGMA writable_schema=ON; UPDATE sqlite_master SET sql = replace(sql, 'dur_us', 'dur_uz') WHERE name = 'sighting'", true },
 	};
