@@ -386,11 +386,12 @@ struct gs_archive_result {
 	uint64_t cells;          /* hourly sums of rows that are pruned */
 	uint64_t inputs;         /* written, or new or grown */
 	uint64_t pins;           /* origins of the day: runs of days written, or new */
+	uint64_t bots;           /* bot processes as inputs showed them: written, or new or more of */
 	uint64_t lines;
 	bool rollups_known;      /* import: the sums were in the store already */
 };
 
-/* Writes rows, what is left of pruned ones, inputs, sensors and pins as JSON lines in zstd with a manifest and checksums to fd, in one moment's view.
+/* Writes rows, what is left of pruned ones, inputs, their bots, sensors and pins as JSON lines in zstd with a manifest and checksums to fd, in one moment's view.
  * `name` stands in messages. GS_ERR_IO: fd cannot be written. */
 int gs_archive_write(struct gs_store *st, int fd, const char *name, struct gs_archive_result *ret, struct gs_error *err);
 
