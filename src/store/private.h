@@ -289,6 +289,8 @@ struct gs_addr block_source(const struct block *b, uint32_t i);
 	X(ORIGIN_DELETE, "DELETE FROM origin WHERE src = ?1 AND first_day = ?2")                                                 \
 	X(ORIGIN_ALL, "SELECT src, first_day FROM origin ORDER BY src, first_day")                                              \
 	X(ORIGIN_COUNT, "SELECT count(*) FROM origin")                                                                           \
+	X(ORIGIN_OLD_DELETE, "DELETE FROM origin WHERE last_day < ?1")                                                           \
+	X(PLACE_UNUSED_DELETE, "DELETE FROM place WHERE id NOT IN (SELECT place FROM origin)")                                   \
 	X(ORIGIN_ANY, "SELECT EXISTS(SELECT 1 FROM origin)")                                                                     \
 	X(BOT_ALL, "SELECT input, part, number, sensor, first_ns, last_ns, data, seal FROM bot ORDER BY input, part, number")    \
 	X(BOT_OF, "SELECT input, part, number, sensor, first_ns, last_ns, data, seal FROM bot WHERE input = ?1 ORDER BY part, number") \
@@ -462,6 +464,9 @@ size_t blocks_from(const struct gs_store *st, int32_t part);
 
 /* scan.c */
 int directories_load(struct gs_store *st, struct gs_error *err); /* sensors, kinds, batches, rollups: in a read or write transaction */
+
+/* pin.c */
+int pins_forget(struct gs_store *st, int64_t before_day, struct gs_error *err); /* runs that end before that day, in a commit of its own */
 
 /* bot.c */
 #define BOT_REST (-1)       /* as a number: what belongs to no process */

@@ -360,7 +360,7 @@ struct gs_prune_result {
 	bool short_of_goal;                 /* max_bytes was not reached */
 };
 
-/* Writer only. In slices, each a commit of its own. Bot processes go with the rows of their time. */
+/* Writer only. In slices, each a commit of its own. Bot processes go with the rows of their time, pins with the rollups of the last of their days. */
 int gs_store_prune(struct gs_store *st, const struct gs_prune_options *o, struct gs_prune_result *ret, struct gs_error *err);
 
 /* Writer only. Merges rollups, gives free space back to the file system, empties the journal. */

@@ -109,8 +109,11 @@ for store, sensor, files in ((n_bots, "north", [one, first, scene["prefixes"]]),
 p = exits("export bots", 0, "store", "export-archive", "--store", n_bots, db("n-bots.jz"))
 check("export says how many bots", ", bots " in lines(p)[0], lines(p))
 exits("export the other bots", 0, "store", "export-archive", "--store", s_bots, db("s-bots.jz"))
-p = exits("import bots", 0, "store", "import-archive", "--store", m_bots, db("n-bots.jz"), db("s-bots.jz"))
-check("import says how many bots", all(", bots " in x for x in lines(p)), lines(p))
+p = exits("import bots", 0, "store", "import-archive", "--store", m_bots, db("n-bots.jz"))
+check("import says how many bots", ", bots " in lines(p)[0], lines(p))
+for _ in range(2):  # the second is a kept answer
+    same_bots("one archive", m_bots, n_bots, 2)
+exits("import the other bots", 0, "store", "import-archive", "--store", m_bots, db("s-bots.jz"))
 same_bots("merged bots", m_bots, o_bots, 3)
 p = exits("import bots again", 0, "store", "import-archive", "--store", m_bots, db("n-bots.jz"), db("s-bots.jz"))
 check("no bots come twice", not any(", bots " in x for x in lines(p)), lines(p))
