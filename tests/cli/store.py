@@ -194,7 +194,7 @@ check("a changed store is asked again", rows(p)[0]["packets"] == "3300" and rows
 with open(db("before.db"), "rb") as f, open(kept, "r+b") as g:  # the older copy back in place, under the same inode, and as many commits as before
     g.truncate(0)
     g.write(f.read())
-for suffix in ("-wal", "-shm"):
+for suffix in ("-wal", "-shm", "-writer"):  # with what the last writer acknowledged: a store whose commits vanished would be refused
     if os.path.exists(kept + suffix):
         os.unlink(kept + suffix)
 c = put("c.pcap", pcap([(T + 100000 + 600 * i, frame((203, 0, 113, 1 + i % 7))) for i in range(200)]))
