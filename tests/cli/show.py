@@ -3,7 +3,7 @@
 import json
 import re
 
-from helpers import check, db, exits, finish, frame, frame6, mmdb, pcap, put, run
+from lab import check, db, end, exits, frame, frame6, mmdb, pcap, put, run
 
 T = 1485573131 - 1485573131 % 86400 + 3600
 DAY = 86400
@@ -133,4 +133,4 @@ exits("no store", 5, "show", "192.0.2.1", "--store", db("nowhere.db"), says="the
 exits("no file", 4, "show", "192.0.2.1", db("nowhere.pcap"), says="nowhere.pcap")
 p = exits("a cut capture", 4, "show", "192.0.2.1", put("cut.pcap", pcap(frames)[:-5]), says="cut.pcap")
 check("a cut capture is shown as far as it goes", b"covers what could be read" in p.stdout, p.stdout)
-finish()
+end()
