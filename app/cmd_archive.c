@@ -56,12 +56,20 @@ static int part_name(int fd, const char *path, struct gs_error *err)
 	return 0;
 }
 
+/* What not every archive has. */
+static void print_more(FILE *to, const struct gs_archive_result *a)
+{
+	if (a->pins)
+		fprintf(to, ", pinned origins %" PRIu64, a->pins);
+	if (a->bots)
+		fprintf(to, ", bots %" PRIu64, a->bots);
+	fputc('\n', to);
+}
+
 static void print_export(FILE *to, const char *name, const struct gs_archive_result *a)
 {
 	fprintf(to, "%s: sightings %" PRIu64 ", hourly sums of pruned ones %" PRIu64 ", inputs %" PRIu64, name, a->sightings, a->cells, a->inputs);
-	if (a->pins)
-		fprintf(to, ", pinned origins %" PRIu64, a->pins);
-	fputc('\n', to);
+	print_more(to, a);
 }
 
 static int export_file(struct gs_store *st, const struct options *o, const char *path, struct gs_error *err)
@@ -127,10 +135,10 @@ static int import_one(const struct options *o, const char *path, struct gs_store
 	int r = *ret_st ? 0 : store_open(o, GS_STORE_CREATE, ret_st, &err);
 	if (r == 0) {
 		r = gs_archive_read(*ret_st, fd, name, o->sensor, &a, &err);
-		if (!o->quiet && (r == 0 || a.sightings || a.known || a.cells || a.inputs || a.pins)) {
+		if (!o->quiet && (r == 0 || a.sightings || a.known || a.cells || a.inputs || a.pins || a.bots)) {
 			printf("%s: sightings %" PRIu64 ", known already %" PRIu64, name, a.sightings, a.known);
 			printf(", hourly sums of pruned ones %" PRIu64 "%s, inputs %" PRIu64, a.cells, a.rollups_known ? " (known already)" : "", a.inputs);
-			printf(a.pins ? ", pinned origins %" PRIu64 "\n" : "\n", a.pins);
+			print_more(stdout, &a);
 		}
 	}
 	if (fd != STDIN_FILENO)

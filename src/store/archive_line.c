@@ -17,7 +17,9 @@ void io_manifest(struct io *io, struct manifest *m)
 	if (io->in && !io->in->wrong[0] && strcmp(name, ARCHIVE_NAME) != 0)
 		line_wrong(io->in, "no archive of grescope");
 	io_uint(io, "version", &m->version, 0, UINT32_MAX, IO_NEEDED);
-	if (io->in && m->version != ARCHIVE_VERSION) /* the rest is that version's business */
+	if (io->in && m->version == 0)
+		line_wrong(io->in, "a version that cannot be");
+	if (io->in && (m->version == 0 || m->version > ARCHIVE_VERSION)) /* the rest is that version's business */
 		return;
 	io_text(io, "made_by", &m->made_by, 200, IO_NEEDED);
 	io_hex(io, "store", &m->store, 16, IO_NEEDED);
@@ -26,6 +28,8 @@ void io_manifest(struct io *io, struct manifest *m)
 	io_uint(io, "rows", &m->rows, 0, INT64_MAX, IO_NEEDED);
 	io_uint(io, "pruned", &m->pruned, 0, INT64_MAX, IO_NEEDED);
 	io_uint(io, "pins", &m->pins, 0, INT64_MAX, IO_NEEDED);
+	if (m->version >= ARCHIVE_BOTS)
+		io_uint(io, "bots", &m->bots, 0, INT64_MAX, IO_NEEDED);
 	io_time(io, "first", &m->first_ns, INT64_MAX, NONE);
 	io_time(io, "last", &m->last_ns, INT64_MIN, NONE);
 	io_end(io);
@@ -232,6 +236,27 @@ void io_pin(struct io *io, struct archived_pin *p)
 	io_end(io);
 	if (io->in && (!p->src.family || p->last_day < p->first_day || strlen(p->country) == 1))
 		line_wrong(io->in, "a pin that cannot be");
+}
+
+void io_bot(struct io *io, struct bot_row *row, uint8_t *data)
+{
+	uint64_t number = row->number == BOT_REST ? UINT64_MAX : (uint64_t)row->number, sensor = (uint64_t)row->sensor;
+
+	io_begin(io);
+	io_int64(io, "bot", &row->part, 1);
+	io_uint(io, "number", &number, UINT64_MAX, UINT32_MAX, NONE);
+	io_uint(io, "sensor", &sensor, 0, GS_SENSORS_MAX, NONE);
+	io_time(io, "first", &row->first_ns, 0, NONE);
+	io_time(io, "last", &row->last_ns, INT64_MIN, NONE);
+	io_hex_data(io, "data", data, &row->len, BOT_DATA_MAX);
+	io_end(io);
+	if (!io->in)
+		return;
+	row->number = number == UINT64_MAX ? BOT_REST : (int64_t)number;
+	row->sensor = (int64_t)sensor;
+	row->data = data;
+	if (!bot_row_fits(row))
+		line_wrong(io->in, "a bot that cannot be");
 }
 
 void io_part(struct io *io, const char **what)

@@ -10,6 +10,8 @@
  *   here, shorter, its first row from there  are told apart by sequence (the archive's store read on since)
  *   here, shorter, read by ourselves         cannot be told apart: left out, and said
  *
+ * An input's bots come with it: where the input is taken, in the place of those that an earlier archive of that store brought.
+ *
  * Sums of pruned rows are taken if none of those rows is here, left out if all are, else left out and said: sums cannot be taken apart.
  */
 #include "store/archive_in.h"
@@ -30,7 +32,7 @@ struct item {
 	struct input rec;     /* path and trouble are its own */
 	struct gs_buf ladder;
 	uint64_t rungs_left;
-	int64_t id;           /* in the store, once taken */
+	bool put;             /* it is news, or more of it */
 };
 
 struct reader {
@@ -62,6 +64,7 @@ struct reader {
 	int64_t hold_to;
 	struct gs_sighting *rows;
 	size_t n_rows;
+	uint8_t bot_data[BOT_DATA_MAX];
 	struct range stretch; /* rows taken that are not in the table of ranges yet; store 0: none */
 
 	/* sums of pruned rows */
@@ -195,6 +198,13 @@ static void item_done(struct item *it)
 
 enum match { M_NONE, M_WITHIN, M_BEYOND };
 
+static bool same_sensors_own(const struct gs_store *st, const struct input *ours, const struct input *theirs)
+{
+	struct input copy = *ours;
+	live_identity(st, &copy);
+	return ours->live && memcmp(copy.digest, theirs->digest, sizeof copy.digest) == 0;
+}
+
 /* How the input's content stands to what is here. *ret: the input that decides. */
 static int content_match(struct reader *r, enum match *ret_match, struct input **ret)
 {
@@ -205,7 +215,7 @@ static int content_match(struct reader *r, enum match *ret_match, struct input *
 	*ret = NULL;
 	for (size_t i = 0; e == 0 && i < r->st->inputs->n && *ret_match != M_WITHIN; i++) {
 		struct input *o = &r->st->inputs->list[i];
-		if (in->live ? !o->live || memcmp(o->digest, in->digest, 16) != 0 : o->live || !o->units || o->head != in->head)
+		if (in->live ? !same_sensors_own(r->st, o, in) : o->live || !o->units || o->head != in->head)
 			continue;
 		if (in->live) {
 			*ret_match = M_BEYOND;
@@ -235,6 +245,7 @@ static int item_put(struct reader *r, const struct input *ours)
 		return e;
 	it->rec.id = ours ? ours->id : 0;
 	it->choice = C_TAKE;
+	it->put = true;
 	r->part.inputs++;
 	return input_put(r->st, &it->rec, ours == NULL, &it->ladder, r->err);
 }
@@ -399,6 +410,36 @@ static int row_take(struct reader *r)
 	r->n_rows += take;
 	r->part.known += !take;
 	return r->n_rows == ROWS_AT_ONCE ? rows_flush(r) : 0;
+}
+
+/* ---- bots ---- */
+
+/* Behind the input's rows, so that it is decided about. */
+static int bot_take(struct reader *r)
+{
+	struct io io = { .in = &r->l };
+	struct bot_row b = { 0 };
+	uint16_t sensor;
+	io_bot(&io, &b, r->bot_data);
+	int e = line_check(r);
+	if (e < 0 || r->refused)
+		return e;
+	if (r->item.choice == C_NONE)
+		return wrong(r, "a bot that belongs to no input");
+	e = batch_end(r);
+	if (e == 0)
+		e = item_decide(r, false);
+	if (e < 0 || r->refused || !r->item.put)
+		return e;
+	e = sensor_of(r, (uint16_t)b.sensor, &sensor);
+	if (e == 0)
+		e = tx_begin(r->st, r->err);
+	if (e < 0)
+		return e;
+	b.input = r->item.rec.id;
+	b.sensor = sensor;
+	r->part.bots += b.number != BOT_REST;
+	return bot_row_put(r->st, &b, r->err);
 }
 
 /* ---- sums of pruned rows ---- */
@@ -612,6 +653,8 @@ static int part_line(struct reader *r)
 	}
 	if (strcmp(kind, "ladder") == 0)
 		return ladder_take(r);
+	if (strcmp(kind, "bot") == 0 && r->manifest.version >= ARCHIVE_BOTS)
+		return bot_take(r);
 	if (pruned && strcmp(kind, "hour_first") == 0)
 		return cell_take(r);
 	return wrong(r, "does not belong where it stands");
@@ -644,6 +687,7 @@ static int part_end(struct reader *r)
 		r->done.cells += r->part.cells;
 		r->done.inputs += r->part.inputs;
 		r->done.pins += r->part.pins;
+		r->done.bots += r->part.bots;
 		r->done.rollups_known |= r->part.rollups_known;
 	}
 	r->parts += x == 0;
@@ -696,7 +740,7 @@ static int manifest_read(struct reader *r)
 	r->manifest.made_by = "";
 	if (line_parse(r->in.line, r->in.len, &r->l))
 		io_manifest(&io, &r->manifest);
-	if (!r->l.wrong[0] && r->manifest.version != ARCHIVE_VERSION)
+	if (!r->l.wrong[0] && r->manifest.version > ARCHIVE_VERSION)
 		return gs_fail(r->err, GS_ERR_FORMAT, "%s was written by a newer grescope (format %" PRIu64 ", this one reads %d); use that one", r->in.name,
 		               r->manifest.version, ARCHIVE_VERSION);
 	if (!line_done(&r->l))

@@ -318,6 +318,15 @@ void io_hex_bytes(struct io *io, const char *name, uint8_t *v, size_t n)
 	}
 }
 
+void io_hex_data(struct io *io, const char *name, uint8_t *v, size_t *n, size_t max)
+{
+	if (io->in) {
+		const struct member *m = io->in->at < io->in->n ? &io->in->m[io->in->at] : NULL;
+		*n = m && m->len / 2 <= max ? m->len / 2 : 0; /* a longer one is then of the wrong length */
+	}
+	io_hex_bytes(io, name, v, *n);
+}
+
 void io_time(struct io *io, const char *name, int64_t *ns, int64_t usual, bool needed)
 {
 	char text[GS_TIME_TEXT_MAX];

@@ -38,6 +38,7 @@ struct writer {
 	struct batch *batches;    /* by input, then sequence */
 	struct cell *cells;
 	size_t n_cells, cap_cells;
+	struct ledger_count bots;
 };
 
 /* ---- octets ---- */
@@ -151,8 +152,7 @@ static int batch_write(struct writer *w, const struct batch *b)
 	return r;
 }
 
-/* An input of a sensor's own has no content to be known by: it is known by where it was made. */
-static void live_identity(const struct gs_store *st, struct input *in)
+void live_identity(const struct gs_store *st, struct input *in)
 {
 	static const uint8_t none[16];
 	XXH3_state_t empty;
@@ -194,6 +194,26 @@ static int input_write(struct writer *w, const struct input *in)
 	gs_buf_done(&ladder);
 	gs_buf_done(&tally);
 	return r;
+}
+
+static int bot_write(void *arg, const struct bot_row *row, const char *wrong, struct gs_error *err)
+{
+	struct writer *w = arg;
+	struct bot_row copy = *row;
+	struct io io = line_begin(w);
+
+	if (wrong)
+		return store_damaged(w->st, err, "%s", wrong);
+	io_bot(&io, &copy, (uint8_t *)(uintptr_t)row->data);
+	w->bots.rows++;
+	w->bots.sum += (uint64_t)row->seal;
+	w->res->bots += row->number != BOT_REST;
+	return line_done_(w, true);
+}
+
+static int bots_write(struct writer *w, const struct input *in)
+{
+	return bots_rows(w->st, in->id, bot_write, w, w->err);
 }
 
 static int by_input(const void *a, const void *b)
@@ -242,6 +262,8 @@ static int input_whole(struct writer *w, const struct input *in)
 	int r = input_write(w, in);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = batch_write(w, &w->batches[at + i]);
+	if (r == 0)
+		r = bots_write(w, in);
 	w->res->inputs++;
 	return r;
 }
@@ -258,6 +280,7 @@ static const struct input *input_at(const struct gs_store *st, int64_t id)
 static int loose_write(struct writer *w, const struct input *in, const struct batch *b, size_t n)
 {
 	size_t i = 0;
+	bool bots = false;
 	int r = 0;
 	do {
 		uint64_t rows = 0;
@@ -267,6 +290,10 @@ static int loose_write(struct writer *w, const struct input *in, const struct ba
 		for (; r == 0 && i < n && rows < PART_ROWS; i++) {
 			r = batch_write(w, &b[i]);
 			rows += rows_in(&b[i], 1);
+		}
+		if (r == 0 && in && !bots) { /* where the input is news: in its first part */
+			r = bots_write(w, in);
+			bots = true;
 		}
 		if (r == 0)
 			r = part_end(w);
@@ -498,7 +525,8 @@ static int pins_count(struct gs_store *st, uint64_t *ret, struct gs_error *err)
 static int manifest_write(struct writer *w, const struct pruned *days, size_t n_days, uint64_t pins)
 {
 	const struct gs_store *st = w->st;
-	struct manifest m = { .version = ARCHIVE_VERSION, .made_by = "grescope " GRESCOPE_VERSION, .store = (uint64_t)st->meta.store, .sensors = st->n_sensors,
+	const uint64_t bots = st->meta.ledger[L_BOT].rows;
+	struct manifest m = { .version = bots ? ARCHIVE_VERSION : 1, .bots = bots, .made_by = "grescope " GRESCOPE_VERSION, .store = (uint64_t)st->meta.store, .sensors = st->n_sensors,
 		              .inputs = st->inputs->n, .pins = pins, .rows = rows_in(st->batches, st->n_batches), .first_ns = INT64_MAX, .last_ns = INT64_MIN };
 	struct io io = line_begin(w);
 	for (size_t i = 0; i < st->n_batches; i++) {
@@ -553,6 +581,8 @@ static int store_write(struct writer *w)
 		r = pruned_write(w, &gone, days, n_days);
 	if (r == 0)
 		r = rows_write(w, gone.n > 0);
+	if (r == 0) /* none of an input that is not there, none vanished */
+		r = ledger_verify(st, L_BOT, w->bots, w->err);
 	if (r == 0 && pins)
 		r = pins_write(w);
 	if (r == 0)

@@ -10,8 +10,6 @@
 #include "store/private.h"
 
 #define DATA_VERSION 1
-#define DATA_MAX 8192
-#define REST_NUMBER (-1)
 
 /* ---- data ---- */
 
@@ -206,12 +204,6 @@ static void code_rest(struct codec *c, struct gs_store_bots_rest *r)
 
 /* ---- rows ---- */
 
-struct bot_row {
-	int64_t input, part, number, sensor, first_ns, last_ns;
-	const uint8_t *data;
-	size_t len;
-};
-
 static int64_t row_seal(const struct bot_row *r)
 {
 	const int64_t v[] = { r->input, r->part, r->number, r->sensor, r->first_ns, r->last_ns };
@@ -239,6 +231,28 @@ static int row_write(struct gs_store *st, const struct bot_row *r, struct gs_err
 	if (ret == 0)
 		ledger_add(st, L_BOT, seal);
 	return ret;
+}
+
+int bot_row_put(struct gs_store *st, const struct bot_row *row, struct gs_error *err)
+{
+	for (int put = 0; put < 2; put++) {
+		sqlite3_stmt *q = db_stmt(st, put ? Q_BOT_ONE_DELETE : Q_BOT_ONE, err);
+		if (!q)
+			return GS_ERR_STORE;
+		sqlite3_bind_int64(q, 1, row->input);
+		sqlite3_bind_int64(q, 2, row->part);
+		sqlite3_bind_int64(q, 3, row->number);
+		const int r = put ? db_run(st, q, err, "noting a bot") : db_step(st, q, err, "noting a bot");
+		if (r < 0)
+			return r;
+		if (!put && r == 0)
+			break;
+		if (!put) {
+			ledger_take(st, L_BOT, sqlite3_column_int64(q, 0));
+			sqlite3_reset(q);
+		}
+	}
+	return row_write(st, row, err);
 }
 
 static int part_delete(struct gs_store *st, struct gs_error *err)
@@ -299,7 +313,7 @@ static int write_all(struct gs_store *st, const struct gs_store_bot *list, size_
 		if (data->failed)
 			return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 		const struct gs_bot_process *p = i < n ? &list[i].process : NULL;
-		const struct bot_row row = { .input = st->input, .part = st->bots_part, .number = p ? (int64_t)p->number : REST_NUMBER,
+		const struct bot_row row = { .input = st->input, .part = st->bots_part, .number = p ? (int64_t)p->number : BOT_REST,
 					     .sensor = i < n ? list[i].sensor : n ? list[0].sensor : 0, .first_ns = p ? p->first_seen.ns : 0,
 					     .last_ns = p ? p->last_seen.ns : st->rows_max_ns, .data = (const uint8_t *)data->data, .len = data->len };
 		r = row_write(st, &row, err);
@@ -388,64 +402,103 @@ static bool sensor_matches(const struct gs_filter *f, uint16_t sensor)
 	return f->n_sensors == 0;
 }
 
-static bool row_read(sqlite3_stmt *q, struct bot_row *r, int64_t *ret_seal)
+static bool row_read(sqlite3_stmt *q, struct bot_row *r)
 {
-	return col_int(q, 0, 1, INT64_MAX, &r->input) && col_int(q, 1, 1, INT64_MAX, &r->part) && col_int(q, 2, REST_NUMBER, UINT32_MAX, &r->number) &&
+	return col_int(q, 0, 1, INT64_MAX, &r->input) && col_int(q, 1, 1, INT64_MAX, &r->part) && col_int(q, 2, BOT_REST, UINT32_MAX, &r->number) &&
 	       col_int(q, 3, 0, UINT16_MAX, &r->sensor) && col_int(q, 4, INT64_MIN, INT64_MAX, &r->first_ns) &&
-	       col_int(q, 5, INT64_MIN, INT64_MAX, &r->last_ns) && col_blob(q, 6, DATA_MAX, &r->data, &r->len) &&
-	       col_int(q, 7, INT64_MIN, INT64_MAX, ret_seal) && row_seal(r) == *ret_seal;
+	       col_int(q, 5, INT64_MIN, INT64_MAX, &r->last_ns) && col_blob(q, 6, BOT_DATA_MAX, &r->data, &r->len) &&
+	       col_int(q, 7, INT64_MIN, INT64_MAX, &r->seal) && row_seal(r) == r->seal;
+}
+
+/* One of the two is filled. */
+static bool row_decode(const struct bot_row *r, struct gs_store_bot *b, struct gs_store_bots_rest *left)
+{
+	struct codec c = { .in = r->data, .left = r->len };
+
+	if (r->number == BOT_REST) {
+		code_rest(&c, left);
+		return !c.bad;
+	}
+	code_bot(&c, b);
+	return !c.bad && b->process.number == r->number && b->process.first_seen.ns == r->first_ns && b->process.last_seen.ns == r->last_ns;
+}
+
+bool bot_row_fits(const struct bot_row *r)
+{
+	struct gs_store_bot b = { 0 };
+	struct gs_store_bots_rest left = { 0 };
+
+	return row_decode(r, &b, &left);
+}
+
+int bots_rows(struct gs_store *st, int64_t input, int (*each)(void *arg, const struct bot_row *row, const char *wrong, struct gs_error *err), void *arg,
+              struct gs_error *err)
+{
+	sqlite3_stmt *q = db_stmt(st, input ? Q_BOT_OF : Q_BOT_ALL, err);
+	int r;
+
+	if (!q)
+		return GS_ERR_STORE;
+	if (input)
+		sqlite3_bind_int64(q, 1, input);
+	while ((r = db_step(st, q, err, "reading bots")) > 0) {
+		struct bot_row row = { 0 };
+		const char *wrong = !row_read(q, &row) ? "a bot's row does not match its checksum" :
+		                    !bot_row_fits(&row) ? "a bot's row holds a value that cannot be" : NULL;
+		r = each(arg, &row, wrong, err);
+		if (r < 0) {
+			sqlite3_reset(q);
+			break;
+		}
+	}
+	return r;
+}
+
+/* ---- a question ---- */
+
+struct asking {
+	struct gs_store *st;
+	const struct gs_filter *f;
+	int (*each)(void *arg, const struct gs_store_bot *b, struct gs_error *err);
+	void *arg;
+	struct ledger_count count;
+	struct gs_store_bots_rest rest;
+};
+
+static int ask(void *arg, const struct bot_row *row, const char *wrong, struct gs_error *err)
+{
+	struct asking *a = arg;
+	struct gs_store_bot b = { 0 };
+	struct gs_store_bots_rest left = { 0 };
+
+	if (wrong)
+		return store_damaged(a->st, err, "%s", wrong);
+	row_decode(row, &b, &left);
+	a->count.rows++;
+	a->count.sum += (uint64_t)row->seal;
+	b.sensor = (uint16_t)row->sensor;
+	b.input = (uint64_t)row->input;
+	if (!sensor_matches(a->f, b.sensor))
+		return 0;
+	a->rest.pending += left.pending;
+	a->rest.unlinked += left.unlinked;
+	a->rest.refused += left.refused;
+	a->rest.skipped += left.skipped;
+	return row->number != BOT_REST && bot_matches(a->f, &b) ? a->each(a->arg, &b, err) : 0;
 }
 
 int gs_store_bots(struct gs_store *st, const struct gs_filter *f, int (*each)(void *arg, const struct gs_store_bot *b, struct gs_error *err), void *arg,
                   struct gs_store_bots_rest *ret_rest, struct gs_error *err)
 {
-	struct ledger_count count = { 0 };
-	struct gs_store_bots_rest rest = { 0 };
+	struct asking a = { .st = st, .f = f, .each = each, .arg = arg };
 	int r = read_begin(st, err);
-	sqlite3_stmt *q = r < 0 ? NULL : db_stmt(st, Q_BOT_ALL, err);
 
-	if (!q) {
-		read_end(st);
-		return r < 0 ? r : GS_ERR_STORE;
-	}
-	while ((r = db_step(st, q, err, "reading bots")) > 0) {
-		struct bot_row row;
-		struct gs_store_bot b = { 0 };
-		struct gs_store_bots_rest left = { 0 };
-		int64_t seal;
-		bool ok = row_read(q, &row, &seal);
-		if (ok) {
-			struct codec c = { .in = row.data, .left = row.len };
-			if (row.number == REST_NUMBER)
-				code_rest(&c, &left);
-			else
-				code_bot(&c, &b);
-			ok = !c.bad;
-		}
-		if (!ok) {
-			sqlite3_reset(q);
-			r = store_damaged(st, err, "a bot's row does not match its checksum");
-			break;
-		}
-		count.rows++;
-		count.sum += (uint64_t)seal;
-		b.sensor = (uint16_t)row.sensor;
-		b.input = (uint64_t)row.input;
-		if (!sensor_matches(f, b.sensor))
-			continue;
-		rest.pending += left.pending;
-		rest.unlinked += left.unlinked;
-		rest.refused += left.refused;
-		rest.skipped += left.skipped;
-		if (row.number != REST_NUMBER && bot_matches(f, &b) && (r = each(arg, &b, err)) < 0) {
-			sqlite3_reset(q);
-			break;
-		}
-	}
 	if (r == 0)
-		r = ledger_verify(st, L_BOT, count, err);
+		r = bots_rows(st, 0, ask, &a, err);
+	if (r == 0)
+		r = ledger_verify(st, L_BOT, a.count, err);
 	read_end(st);
 	if (r == 0)
-		*ret_rest = rest;
+		*ret_rest = a.rest;
 	return r;
 }

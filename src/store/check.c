@@ -2,7 +2,7 @@
  * check.c - everything against everything
  *
  * Questions hold what they read against its checksums; this reads all of it, and holds against each other what was written separately: the engine's
- * trees, the layout, directories and ledgers, sequences and batches, rows and rollups, days and all of time, inputs and their rows, pins.
+ * trees, the layout, directories and ledgers, sequences and batches, rows and rollups, days and all of time, inputs and their rows, pins, bots.
  *
  * Rows are held against rollups without keeping either in memory: for every day both give a sum of (hash of the cell's key) * (its numbers), modulo 2^64.
  * Adding rows up into cells does not change that sum, any other difference all but surely does. Of pruned rows only the totals are known.
@@ -142,7 +142,7 @@ static int engine_progress(void *arg)
 static int check_engine(struct check *c)
 {
 	static const char *const small[] = { "meta", "sensor", "kind", "batch", "block", "block_data", "pruned", "rows_pruned", "imported", "input",
-		                             "place", "origin" };
+		                             "place", "origin", "bot" };
 	char sql[64];
 	int r = 0;
 
@@ -660,6 +660,50 @@ static int check_pins(struct check *c)
 	return r;
 }
 
+/* ---- bots ---- */
+
+struct check_bots {
+	struct check *c;
+	struct ledger_count count;
+	bool unsure;
+	int64_t lost_input; /* the last one that was told to be missing */
+};
+
+static int bot_row_check(void *arg, const struct bot_row *row, const char *wrong, struct gs_error *err)
+{
+	struct check_bots *b = arg;
+	struct check *c = b->c;
+	size_t at;
+
+	(void)err;
+	if (wrong) {
+		b->unsure = true;
+		trouble(c, "%s", wrong);
+		return 0;
+	}
+	b->count.rows++;
+	b->count.sum += (uint64_t)row->seal;
+	if (c->inputs_ok && !input_of(c, row->input, &at) && row->input != b->lost_input) {
+		b->lost_input = row->input;
+		trouble(c, "bots are noted of input %" PRId64 ", which is not there", row->input);
+	}
+	if (c->sensors_ok && row->sensor > c->st->n_sensors)
+		trouble(c, "bot %" PRId64 " of input %" PRId64 " is of a sensor that is not there", row->number, row->input);
+	return 0;
+}
+
+static int check_bots(struct check *c)
+{
+	struct check_bots b = { .c = c };
+	struct gs_error why = { 0 };
+	bool ok;
+	int r = part(c, bots_rows(c->st, 0, bot_row_check, &b, &why), &why, &ok);
+
+	if (r == 0 && ok && !b.unsure)
+		r = part(c, ledger_verify(c->st, L_BOT, b.count, &why), &why, &ok);
+	return r;
+}
+
 /* ---- all of it ---- */
 
 static int check_content(struct check *c)
@@ -673,6 +717,8 @@ static int check_content(struct check *c)
 		r = check_rollups(c);
 	if (r == 0)
 		r = check_pins(c);
+	if (r == 0)
+		r = check_bots(c);
 	if (r < 0 || c->quick || !c->batches_ok || !c->kinds_ok || !c->sensors_ok)
 		return r;
 	r = check_rows(c);

@@ -3,7 +3,7 @@
  *
  * Rows are pruned batch by batch, several to a commit. Their cells stay in the rollups; what they added to each day is noted in `pruned`, so that the
  * rollups can still be held against rows + pruned, and which rows of which store they were in `rows_pruned`, for archives. Rollups go only when asked,
- * whole days whose rows are gone.
+ * whole days whose rows are gone; pinned origins of days that are older than all that is left go with them, for no question asks for those.
  */
 #include "store/private.h"
 
@@ -304,6 +304,21 @@ static int rollups_prune(struct gs_store *st, const struct gs_prune_options *o, 
 	return r;
 }
 
+/* Pins of days before the first that rows or rollups are left of. */
+static int pins_prune(struct gs_store *st, struct gs_error *err)
+{
+	int64_t first = INT64_MAX;
+	int r = directories_load(st, err);
+
+	for (size_t i = 0; r == 0 && i < st->n_batches; i++) {
+		const int64_t day = day_of_hour(hour_of(st->batches[i].min_ns));
+		first = day < first ? day : first;
+	}
+	for (size_t i = blocks_from(st, PART_ALL + 1); r == 0 && i < st->n_blocks; i++)
+		first = st->blocks[i].part < first ? st->blocks[i].part : first;
+	return r < 0 ? r : pins_forget(st, first, err);
+}
+
 /*
  * Gives free pages back to the file system, some at a time: the pragma frees one page a step, and exec steps to the end. Pages that move go through the
  * journal: where there is no room for it, fewer at a time, and in the end what is left stays free inside the file, for rows to come.
@@ -363,6 +378,8 @@ int gs_store_prune(struct gs_store *st, const struct gs_prune_options *o, struct
 		r = bots_prune(st, o->raw_before.ns, o->max_bytes && res.sightings, err);
 	if (r == 0)
 		r = rollups_prune(st, o, &res, err);
+	if (r == 0 && res.rollup_sightings)
+		r = pins_prune(st, err);
 	if (r == 0)
 		r = give_back(st, err);
 	if (r == 0 && o->max_bytes)

@@ -281,3 +281,19 @@ int gs_store_any_pins(struct gs_store *st, bool *ret, struct gs_error *err)
 	sqlite3_reset(q);
 	return 0;
 }
+
+int pins_forget(struct gs_store *st, int64_t before_day, struct gs_error *err)
+{
+	int r = tx_begin(st, err);
+
+	for (int places = 0; r == 0 && places < 2; places++) {
+		sqlite3_stmt *q = db_stmt(st, places ? Q_PLACE_UNUSED_DELETE : Q_ORIGIN_OLD_DELETE, err);
+		if (q && !places)
+			sqlite3_bind_int64(q, 1, before_day);
+		r = q ? db_run(st, q, err, "forgetting pinned origins") : GS_ERR_STORE;
+	}
+	if (r == 0)
+		return tx_commit(st, err);
+	tx_abort(st);
+	return r;
+}

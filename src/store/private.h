@@ -289,8 +289,13 @@ struct gs_addr block_source(const struct block *b, uint32_t i);
 	X(ORIGIN_DELETE, "DELETE FROM origin WHERE src = ?1 AND first_day = ?2")                                                 \
 	X(ORIGIN_ALL, "SELECT src, first_day FROM origin ORDER BY src, first_day")                                              \
 	X(ORIGIN_COUNT, "SELECT count(*) FROM origin")                                                                           \
+	X(ORIGIN_OLD_DELETE, "DELETE FROM origin WHERE last_day < ?1")                                                           \
+	X(PLACE_UNUSED_DELETE, "DELETE FROM place WHERE id NOT IN (SELECT place FROM origin)")                                   \
 	X(ORIGIN_ANY, "SELECT EXISTS(SELECT 1 FROM origin)")                                                                     \
 	X(BOT_ALL, "SELECT input, part, number, sensor, first_ns, last_ns, data, seal FROM bot ORDER BY input, part, number")    \
+	X(BOT_OF, "SELECT input, part, number, sensor, first_ns, last_ns, data, seal FROM bot WHERE input = ?1 ORDER BY part, number") \
+	X(BOT_ONE, "SELECT seal FROM bot WHERE input = ?1 AND part = ?2 AND number = ?3")                                        \
+	X(BOT_ONE_DELETE, "DELETE FROM bot WHERE input = ?1 AND part = ?2 AND number = ?3")                                      \
 	X(BOT_PART, "SELECT coalesce(max(part), 0) FROM bot WHERE input = ?1")                                                   \
 	X(BOT_SEALS, "SELECT seal FROM bot WHERE input = ?1 AND part = ?2")                                                      \
 	X(BOT_DELETE, "DELETE FROM bot WHERE input = ?1 AND part = ?2")                                                          \
@@ -460,7 +465,24 @@ size_t blocks_from(const struct gs_store *st, int32_t part);
 /* scan.c */
 int directories_load(struct gs_store *st, struct gs_error *err); /* sensors, kinds, batches, rollups: in a read or write transaction */
 
+/* pin.c */
+int pins_forget(struct gs_store *st, int64_t before_day, struct gs_error *err); /* runs that end before that day, in a commit of its own */
+
 /* bot.c */
+#define BOT_REST (-1)       /* as a number: what belongs to no process */
+#define BOT_DATA_MAX 8192
+struct bot_row {
+	int64_t input, part, number, sensor, first_ns, last_ns;
+	const uint8_t *data; /* lent until the next row */
+	size_t len;
+	int64_t seal;        /* read only */
+};
+/* Every row, or with input > 0 that input's, in order. wrong: NULL, or what is wrong with it: then nothing of the row is meant. `each` must not ask for bots. */
+int bots_rows(struct gs_store *st, int64_t input, int (*each)(void *arg, const struct bot_row *row, const char *wrong, struct gs_error *err), void *arg,
+              struct gs_error *err);
+bool bot_row_fits(const struct bot_row *r); /* whether its data decode and agree with the rest of it */
+/* In the place of the one with its number; in a write transaction. */
+int bot_row_put(struct gs_store *st, const struct bot_row *r, struct gs_error *err);
 /* Forgets processes seen last before `before`, in a commit of its own; with_rows: also those older than all rows that are left. */
 int bots_prune(struct gs_store *st, int64_t before, bool with_rows, struct gs_error *err);
 

@@ -360,7 +360,7 @@ struct gs_prune_result {
 	bool short_of_goal;                 /* max_bytes was not reached */
 };
 
-/* Writer only. In slices, each a commit of its own. Bot processes go with the rows of their time. */
+/* Writer only. In slices, each a commit of its own. Bot processes go with the rows of their time, pins with the rollups of the last of their days. */
 int gs_store_prune(struct gs_store *st, const struct gs_prune_options *o, struct gs_prune_result *ret, struct gs_error *err);
 
 /* Writer only. Merges rollups, gives free space back to the file system, empties the journal. */
@@ -386,11 +386,12 @@ struct gs_archive_result {
 	uint64_t cells;          /* hourly sums of rows that are pruned */
 	uint64_t inputs;         /* written, or new or grown */
 	uint64_t pins;           /* origins of the day: runs of days written, or new */
+	uint64_t bots;           /* bot processes as inputs showed them: written, or new or more of */
 	uint64_t lines;
 	bool rollups_known;      /* import: the sums were in the store already */
 };
 
-/* Writes rows, what is left of pruned ones, inputs, sensors and pins as JSON lines in zstd with a manifest and checksums to fd, in one moment's view.
+/* Writes rows, what is left of pruned ones, inputs, their bots, sensors and pins as JSON lines in zstd with a manifest and checksums to fd, in one moment's view.
  * `name` stands in messages. GS_ERR_IO: fd cannot be written. */
 int gs_archive_write(struct gs_store *st, int fd, const char *name, struct gs_archive_result *ret, struct gs_error *err);
 

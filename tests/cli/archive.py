@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Archives from the command line: moving house, merging sensors, and what goes wrong. usage: archive.py GRESCOPE SOURCE-ROOT"""
+"""Archives from the command line: moving house, merging sensors, and what goes wrong. usage: archive.py GRESCOPE SOURCE-ROOT BOTS.pcap..."""
 import json
 import os
 import pty
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 from lab import ENV, T, check, db, end, exits, frame, grescope, lines, pcap, put, rows, run, tmp, total
@@ -77,6 +78,66 @@ check("sums survive", total("--store", db("pruned.db")) == total("--store", both
 same("pruned", both, db("pruned.db"))
 p = exits("sums that overlap", 4, "store", "import-archive", "--store", north, db("pruned.jz"), says="cannot be told apart")
 check("sums that overlap: left out", total("--store", north)[0] == 3000, lines(p))
+
+# bots: the merged store answers as one that read all of it; a capture that was cut in two, one half here and one there, is one again
+scene = {os.path.basename(p)[:-5]: p for p in sys.argv[3:]}
+
+
+def halves(path):
+    data = open(path, "rb").read()
+    at, ends = 24, []
+    while at < len(data):
+        at += 16 + int.from_bytes(data[at + 8:at + 12], "little")
+        ends.append(at)
+    end = ends[len(ends) // 2]
+    return put("half1.pcap", data[:end]), put("half2.pcap", data[:24] + data[end:])
+
+
+def same_bots(name, x, y, least):
+    for q in (("bots",), ("report", "--by", "bot"), ("bots", "--sensor", "north"), ("bots", "--since", "2017-11-24T05:06:50Z")):
+        p, w = (run(*q, "-q", "--format", "jsonl", "--store", s) for s in (x, y))
+        have, want = ([{k: v for k, v in json.loads(d).items() if k != "meta"} for d in lines(a)] for a in (p, w))
+        check(f"{name}: {' '.join(q)}", p.returncode == w.returncode == 0 and have == want and (len(have) >= least or "--since" in q or "--sensor" in q),
+              (have[:3], want[:3], p.stderr, w.stderr))
+
+
+first, second = halves(scene["mixed"])
+n_bots, s_bots, m_bots, o_bots = db("n-bots.db"), db("s-bots.db"), db("m-bots.db"), db("o-bots.db")
+for store, sensor, files in ((n_bots, "north", [one, first, scene["prefixes"]]), (s_bots, "south", [scene["cut"], second, scene["prefixes"]]),
+                             (o_bots, "north", [one, first, scene["prefixes"]]), (o_bots, "south", [scene["cut"], second])):
+    exits(f"ingest {store}", 0, "ingest", "--store", store, "--sensor", sensor, *files)
+p = exits("export bots", 0, "store", "export-archive", "--store", n_bots, db("n-bots.jz"))
+check("export says how many bots", ", bots " in lines(p)[0], lines(p))
+exits("export the other bots", 0, "store", "export-archive", "--store", s_bots, db("s-bots.jz"))
+p = exits("import bots", 0, "store", "import-archive", "--store", m_bots, db("n-bots.jz"))
+check("import says how many bots", ", bots " in lines(p)[0], lines(p))
+for _ in range(2):  # the second is a kept answer
+    same_bots("one archive", m_bots, n_bots, 2)
+exits("import the other bots", 0, "store", "import-archive", "--store", m_bots, db("s-bots.jz"))
+same_bots("merged bots", m_bots, o_bots, 3)
+p = exits("import bots again", 0, "store", "import-archive", "--store", m_bots, db("n-bots.jz"), db("s-bots.jz"))
+check("no bots come twice", not any(", bots " in x for x in lines(p)), lines(p))
+same_bots("merged bots, twice", m_bots, o_bots, 3)
+exits("the halves are known", 0, "ingest", "--store", m_bots, "--sensor", "south", scene["cut"], second)
+same_bots("merged bots, read again", m_bots, o_bots, 3)
+
+
+def bot_lines(archive):
+    text = subprocess.run(["zstd", "-dcq", archive], stdout=subprocess.PIPE, check=True).stdout.decode()
+    return sorted((d.get("number", -1), d["data"]) for d in map(json.loads, text.splitlines()) if "bot" in d)
+
+
+exits("export what was imported", 0, "store", "export-archive", "--store", m_bots, db("m-bots.jz"))
+exits("export from the one", 0, "store", "export-archive", "--store", o_bots, db("o-bots.jz"))
+exits("import what was imported", 0, "store", "import-archive", "--store", db("m2-bots.db"), db("m-bots.jz"))
+exits("export that", 0, "store", "export-archive", "--store", db("m2-bots.db"), db("m2-bots.jz"))
+check("bots come back octet by octet", len(bot_lines(db("m-bots.jz"))) > 4 and bot_lines(db("m-bots.jz")) == bot_lines(db("m2-bots.jz")))
+for store in (m_bots, o_bots):
+    exits("prune bots", 0, "store", "prune", "--store", store, "--older-than", "2018-01-01")
+check("pruned: no bots", run("bots", "--fail-empty", "--store", m_bots).returncode == 1)
+exits("export without bots", 0, "store", "export-archive", "--store", m_bots, db("p-bots.jz"))
+exits("import without bots", 0, "store", "import-archive", "--store", db("p-bots.db"), db("p-bots.jz"))
+check("pruned bots stay pruned", run("bots", "--fail-empty", "--store", db("p-bots.db")).returncode == 1)
 
 # wrong ones
 whole = open(a, "rb").read()

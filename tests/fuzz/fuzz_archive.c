@@ -71,7 +71,14 @@ static int row_take(void *arg, const struct gs_sighting *s, size_t n, struct gs_
 	return 0;
 }
 
-/* Rows, rollups, inputs: all of it can be read, and sums agree. */
+static int bot_take(void *arg, const struct gs_store_bot *b, struct gs_error *err)
+{
+	(void)err;
+	*(uint64_t *)arg += b->process.packets_seen;
+	return 0;
+}
+
+/* Rows, rollups, inputs, bots: all of it can be read, and sums agree. */
 static void store_end(void)
 {
 	struct gs_filter f = GS_FILTER_ALL;
@@ -80,12 +87,14 @@ static void store_end(void)
 	struct gs_error err = { 0 };
 	uint64_t n = 0, ignore = 0;
 	struct gs_tally all;
+	struct gs_store_bots_rest rest;
 	check(gs_store_settle(store, &err), &err);
 	check(gs_store_info(store, &info, &err), &err);
 	check(gs_store_scan(store, &f, GS_NEED_ALL, NULL, &(struct gs_sighting_sink){ row_take, &n }, &raw, &err), &err);
 	check(gs_store_scan(store, &f, GS_NEED_DST | GS_NEED_SHAPE | GS_NEED_HOUR | GS_NEED_SRC, NULL, &(struct gs_sighting_sink){ row_take, &ignore }, &sums, &err),
 	      &err);
 	check(gs_store_tally(store, &f, &all, &err), &err);
+	check(gs_store_bots(store, &f, bot_take, &ignore, &rest, &err), &err);
 	if (n != info.raw_sightings || sums.sightings != info.sightings || raw.sightings + info.pruned_sightings != sums.sightings)
 		abort();
 	int fd = memfd_create("again", 0);

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Makes the seeds of fuzz_archive: small archives with every sort of part. usage: make_archive_seeds.py GRESCOPE FOLDER"""
+"""Makes the seeds of fuzz_archive: small archives with every sort of part. usage: make_archive_seeds.py GRESCOPE FOLDER BOTS.pcap
+
+BOTS.pcap: a made capture with bots, tests/forensics/mixed.pcap of the build."""
 import os
 import struct
 import subprocess
 import sys
 import tempfile
 
-grescope, out = sys.argv[1:3]
+grescope, out, bots = sys.argv[1:4]
 tmp = tempfile.mkdtemp()
 T = 1485573131
 
@@ -49,6 +51,12 @@ for name in ("rows", "pruned"):
         f.write(subprocess.run(["zstd", "-dcq"], input=packed, stdout=subprocess.PIPE, check=True).stdout.replace(tmp.encode(), b"/tmp"))
 with open(os.path.join(out, "pruned.jsonl.zst"), "wb") as f:
     f.write(packed)
+
+store = ["--store", os.path.join(tmp, "b.db")]
+run("ingest", *store, "--sensor", "north", bots)
+run("store", "export-archive", *store, os.path.join(tmp, "bots"))
+with open(os.path.join(out, "bots.jsonl"), "wb") as f:
+    f.write(subprocess.run(["zstd", "-dcq", os.path.join(tmp, "bots")], stdout=subprocess.PIPE, check=True).stdout.replace(os.path.dirname(bots).encode(), b"/tmp"))
 
 # needs no databases, and no right sums: the harness makes those
 with open(os.path.join(out, "pins.jsonl"), "w") as f:

@@ -173,6 +173,39 @@ static void rows_add(struct gs_store *st, const struct rows *r)
 	assert_int_equal(gs_store_settle(st, NULL), 0);
 }
 
+/* Some processes that depend on the rows from `s` on alone, as a tracker's would that saw them; and what is left over. */
+static void bots_put(struct gs_store *st, const struct gs_sighting *s, size_t n, uint16_t sensor)
+{
+	const struct gs_store_bots_rest rest = { .pending = n, .unlinked = n / 3, .refused = 1, .skipped = (uint64_t)s->first.ns & 0xffff };
+	struct made m = { .state = (uint64_t)s->first.ns };
+	struct gs_store_bot list[9];
+	size_t n_bots = n / 100 < 9 ? n / 100 : 9;
+	struct gs_error err = { 0 };
+	memset(list, 0, sizeof list);
+	for (size_t i = 0; i < n_bots; i++) {
+		struct gs_store_bot *b = &list[i];
+		const struct gs_time last = { s[n - 1].first.ns };
+		b->process = (struct gs_bot_process){ .number = (uint32_t)i * 7, .bot_kind = GS_BOT_POSITION, .byte_order = GS_BOT_BIG, .evidence = 96, .packets_seen = n,
+			                              .bot_hi = made_random(&m), .bot_lo = made_random(&m), .pos_lo = UINT64_MAX, .packets_sent = UINT64_MAX,
+			                              .class_ = GS_CLASS_FLOOD_MIRAI_GREIP, .attacks = 40, .loss = 0.1, .rate_pps = -1, .hops = -1, .n_hops = 1,
+			                              .src_ips = 900, .n_src = GS_BOT_SRC_SAMPLE, .first_seen = s[0].first, .last_seen = last };
+		if (last.ns < b->process.first_seen.ns)
+			b->process.first_seen = last;
+		b->process.hop[0].hops = -3;
+		b->process.hop[0].packets = n;
+		for (unsigned k = 0; k < GS_BOT_SRC_SAMPLE; k++)
+			b->process.src[k] = k & 1 ? s[k].src : gs_addr_v4((const uint8_t *)&m.state);
+		snprintf(b->process.comm, sizeof b->process.comm, "caf\xe9 \"%u\"", (unsigned)i);
+		b->sensor = sensor;
+		b->n_attacks = i == 0 ? 0 : i == 1 ? GS_STORE_BOT_ATTACKS : (unsigned)i;
+		for (unsigned k = 0; k < b->n_attacks; k++)
+			b->attacks[k] = (struct gs_bot_attack){ .flood = GS_BOT_GREETH, .targets = k, .rounds = k + 1, .packets_seen = k, .loss = 1.0 / 3, .dst = s[k].dst,
+				                                .first_seen = s[0].first, .last_seen = s[0].first };
+	}
+	if (gs_store_bots_put(st, list, n_bots, &rest, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
 /* Reads a capture of records, as the pipeline does. Returns the state. */
 static enum gs_input_state ingest(struct gs_store *st, const char *path, const struct rows *r)
 {
@@ -196,6 +229,7 @@ again:
 			assert_int_equal(gs_store_append(st, r->list + at, m, &err), 0);
 			run.sightings += m;
 			run.records += m;
+			bots_put(st, r->list + at + m - run.records, run.records, 0);
 		}
 	}
 	if (gs_input_end(in, &run, NULL, &info, &err) < 0)
@@ -329,6 +363,99 @@ static int input_sum(void *arg, const struct gs_input_info *in, struct gs_error 
 	return 0;
 }
 
+/* Bots with the paths of their inputs and the names of their sensors, in any order. */
+struct bots {
+	uint64_t n, sum, input;
+	const char *const *names;
+	const char *path;
+	struct gs_store_bots_rest rest;
+};
+
+static uint64_t octets_sum(uint64_t h, const void *data, size_t n)
+{
+	for (const uint8_t *p = data; n; n--)
+		h = made_mix(h * 257 + *p++);
+	return h;
+}
+
+static int bot_sum(void *arg, const struct gs_store_bot *b, struct gs_error *err)
+{
+	struct bots *s = arg;
+	const struct gs_bot_process *p = &b->process;
+	const uint64_t v[] = { p->number, p->bot_kind, p->class_, p->evidence, p->bot_hi, p->bot_lo, p->pos_lo, p->packets_seen, p->packets_sent, p->attacks,
+		               p->hop[0].packets, p->src_ips, (uint64_t)p->first_seen.ns, (uint64_t)p->last_seen.ns, b->n_attacks };
+	(void)err;
+	if (b->input != s->input)
+		return 0;
+	uint64_t h = octets_sum(1, v, sizeof v);
+	h = octets_sum(h, &p->loss, sizeof p->loss);
+	h = octets_sum(h, &p->rate_pps, sizeof p->rate_pps);
+	h = octets_sum(h, p->comm, sizeof p->comm);
+	for (unsigned i = 0; i < p->n_src; i++)
+		h = octets_sum(h, p->src[i].b, 16) + p->src[i].family;
+	for (unsigned i = 0; i < b->n_attacks; i++)
+		h = octets_sum(h, b->attacks[i].dst.b, 16) + b->attacks[i].rounds * 3 + b->attacks[i].packets_seen;
+	h = octets_sum(h, s->names[b->sensor], strlen(s->names[b->sensor]));
+	s->sum += octets_sum(h, s->path, strlen(s->path));
+	s->n++;
+	return 0;
+}
+
+struct paths {
+	uint64_t id[16];
+	char path[16][64];
+	size_t n;
+};
+
+static int path_take(void *arg, const struct gs_input_info *in, struct gs_error *err)
+{
+	struct paths *p = arg;
+	(void)err;
+	assert_true(p->n < 16);
+	p->id[p->n] = in->id;
+	snprintf(p->path[p->n++], 64, "%.60s", in->path);
+	return 0;
+}
+
+static struct bots bots_of(struct gs_store *st)
+{
+	struct gs_filter f = GS_FILTER_ALL;
+	struct bots s = { 0 };
+	struct paths p = { .n = 0 };
+	struct gs_error err = { 0 };
+	unsigned n_names;
+	if (gs_store_inputs(st, path_take, &p, &err) < 0 || gs_store_sensors(st, &s.names, &n_names, &err) < 0)
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < p.n; i++) {
+		s.input = p.id[i];
+		s.path = p.path[i];
+		if (gs_store_bots(st, &f, bot_sum, &s, &s.rest, &err) < 0)
+			fail_msg("%s", err.text);
+	}
+	return s;
+}
+
+static void same_bots(struct gs_store *a, struct gs_store *b)
+{
+	const struct bots x = bots_of(a), y = bots_of(b);
+	assert_int_equal(x.n, y.n);
+	assert_int_equal(x.sum, y.sum);
+	assert_memory_equal(&x.rest, &y.rest, sizeof x.rest);
+}
+
+static void print_trouble(void *arg, const char *sentence)
+{
+	(void)arg;
+	print_message("# %s\n", sentence);
+}
+
+static void sound(struct gs_store *st)
+{
+	uint64_t n = 1;
+	assert_int_equal(gs_store_check(st, false, print_trouble, NULL, &n, NULL), 0);
+	assert_int_equal(n, 0);
+}
+
 /* All that can be asked, and the inputs. */
 static void same_in(struct gs_store *a, struct gs_store *b, size_t n_questions)
 {
@@ -348,6 +475,7 @@ static void same_in(struct gs_store *a, struct gs_store *b, size_t n_questions)
 	assert_int_equal(gs_store_inputs(a, input_sum, &in_a, NULL), 0);
 	assert_int_equal(gs_store_inputs(b, input_sum, &in_b, NULL), 0);
 	assert_int_equal(in_a, in_b);
+	same_bots(a, b);
 }
 
 static void same_store(struct gs_store *a, struct gs_store *b)
@@ -701,12 +829,16 @@ static void a_sensors_own_inputs_come_along_once(void **state)
 	struct gs_input *in;
 	assert_int_equal(gs_input_begin_live(a, &spec, &in, NULL), 0);
 	assert_int_equal(gs_store_append(a, x.list, x.n, NULL), 0);
+	bots_put(a, x.list, x.n / 2, 2);
 	assert_int_equal(gs_input_checkpoint(in, &run, NULL), 0);
 	int fd = archive_of(a, NULL);
 	import_well(b, fd, &r);
+	assert_int_equal(r.bots, 4);
+	same_bots(a, b);
 	import_well(b, fd, &r);
-	assert_int_equal(r.sightings + r.inputs, 0);
+	assert_int_equal(r.sightings + r.inputs + r.bots, 0);
 	close(fd);
+	bots_put(a, x.list, x.n, 2); /* the same processes, of which more is known, and others */
 	assert_int_equal(gs_store_append(a, x.list, x.n, NULL), 0);
 	run.packets = run.in_sightings = run.sightings = 1600;
 	assert_int_equal(gs_input_end(in, &run, NULL, NULL, NULL), 0);
@@ -719,10 +851,90 @@ static void a_sensors_own_inputs_come_along_once(void **state)
 	same_store(a, b);
 	int second = archive_of(b, NULL);
 	import_well(a, second, &r);
-	assert_int_equal(r.sightings, 0);
+	assert_int_equal(r.sightings + r.inputs + r.bots, 0);
+	same_store(a, b);
 	close(fd), close(second);
 	free(x.list);
 	store_drop(a), store_drop(b);
+}
+
+/* The version that the manifest says. */
+static char version_said(int fd)
+{
+	size_t n;
+	int plain = unpacked(fd);
+	uint8_t *p = octets(plain, &n);
+	const char *at = memmem(p, n, "\"version\":", 10);
+	assert_non_null(at);
+	const char v = at[10];
+	close(plain);
+	free(p);
+	return v;
+}
+
+static void bots_come_with_their_inputs(void **state)
+{
+	(void)state;
+	struct gs_store *a = store_named(), *b = store_named(), *one = store_named();
+	struct rows x = made(21, 900, T0, 5 * DAY, true), y = made(22, 500, T0 + DAY, DAY, true), z = made(23, 700, T0 + 3 * DAY, DAY, true), none = { 0 };
+	struct rows half = { x.list, 450, 0 };
+	struct gs_archive_result r;
+
+	/* from two stores, whose inputs have other numbers; one capture both have read */
+	ingest(a, "x.csv", &half);
+	ingest(a, "y.csv", &y);
+	ingest(b, "z.csv", &z);
+	ingest(b, "y.csv", &y);
+	ingest(one, "z.csv", &z);
+	ingest(one, "x.csv", &half);
+	ingest(one, "y.csv", &y);
+	int fd = archive_of(a, &r);
+	assert_int_equal(r.bots, 4 + 5);
+	assert_int_equal(version_said(fd), '2');
+	import_well(b, fd, &r);
+	assert_int_equal(r.bots, 4);
+	same_bots(b, one);
+	sound(b);
+	import_well(b, fd, &r);
+	assert_int_equal(r.bots, 0);
+	same_bots(b, one);
+	close(fd);
+
+	/* read on there: what the later part showed comes too, what was there stays once */
+	assert_int_equal(ingest(a, "x.csv", &x), GS_INPUT_GROWN);
+	assert_int_equal(ingest(one, "x.csv", &x), GS_INPUT_GROWN);
+	fd = archive_of(a, NULL);
+	import_well(b, fd, &r);
+	assert_int_equal(r.bots, 4 + 4);
+	same_bots(b, one);
+	sound(b);
+	import_well(a, fd, &r); /* its own archive brings nothing */
+	assert_int_equal(r.bots, 0);
+	close(fd);
+
+	/* what was pruned does not come; what is left does, with the inputs of which rows are left */
+	prune(a, T0 + 3 * DAY);
+	prune(b, T0 + 3 * DAY);
+	assert_true(bots_of(a).n > 0 && bots_of(b).n < bots_of(one).n);
+	struct gs_store *c = store_new();
+	fd = archive_of(b, &r);
+	assert_int_equal(r.bots, bots_of(b).n);
+	import_well(c, fd, NULL);
+	same_bots(b, c);
+	sound(c);
+	close(fd);
+
+	/* without bots it is as an older program wrote it */
+	struct gs_store *d = store_named(), *e = store_new();
+	rows_add(d, &y);
+	ingest(d, "none.csv", &none);
+	fd = archive_of(d, NULL);
+	assert_int_equal(version_said(fd), '1');
+	import_well(e, fd, NULL);
+	same_store(d, e);
+	close(fd);
+	free(x.list), free(y.list), free(z.list);
+	store_drop(a), store_drop(b), store_drop(c), store_drop(d), store_drop(e), store_drop(one);
 }
 
 static const char *pinned_as(struct gs_store *st, const struct gs_addr *src, int64_t day)
@@ -821,8 +1033,9 @@ static void what_is_no_archive(void **state)
 		{ "Dear reader,\n", GS_ERR_FORMAT, "no archive" },
 		{ "{\"rows\":[1,2]}\n", GS_ERR_FORMAT, "no archive" },
 		{ "{}\n", GS_ERR_FORMAT, "no archive" },
+		{ "{\"archive\":\"grescope\",\"version\":0}\n", GS_ERR_FORMAT, "no archive" },
 		{ "{\"archive\":\"other\",\"version\":1}\n", GS_ERR_FORMAT, "no archive" },
-		{ "{\"archive\":\"grescope\",\"version\":2,\"news\":\"x\"}\n", GS_ERR_FORMAT, "newer" },
+		{ "{\"archive\":\"grescope\",\"version\":3,\"news\":\"x\"}\n", GS_ERR_FORMAT, "newer" },
 		{ "\x1f\x8b\x08\x00 not gzip", GS_ERR_FORMAT, "no archive" },
 	};
 	struct gs_store *a = store_named();
@@ -913,6 +1126,7 @@ int main(void)
 		cmocka_unit_test(captures_count_once),
 		cmocka_unit_test(sums_that_overlap_are_left_out),
 		cmocka_unit_test(a_sensors_own_inputs_come_along_once),
+		cmocka_unit_test(bots_come_with_their_inputs),
 		cmocka_unit_test(pinned_origins_come_along),
 		cmocka_unit_test(own_archives),
 		cmocka_unit_test(what_is_no_archive),

@@ -507,6 +507,17 @@ static void frames_done(struct frames *f)
 	free(f->data);
 }
 
+/* What a tracker might know: two processes, and packets of none. */
+static int put_bots(struct gs_store *st, uint64_t packets, struct gs_time at)
+{
+	const struct gs_store_bots_rest rest = { .pending = 3, .skipped = packets };
+	struct gs_store_bot list[2] = { 0 };
+	for (uint32_t i = 0; i < 2; i++)
+		list[i].process = (struct gs_bot_process){ .number = i, .bot_kind = GS_BOT_POSITION, .byte_order = GS_BOT_BIG, .bot_lo = 47 + i, .packets_seen = packets,
+			                                   .packets_sent = 2 * packets, .loss = 0.5, .hops = -1, .first_seen = at, .last_seen = at };
+	return gs_store_bots_put(st, list, 2, &rest, &err);
+}
+
 /* What a corridor would do: one sighting for each frame that is taken. `stop` frames on the ingest is given up, as by a kill. */
 static int ingest(struct gs_store *st, const char *path, const struct frames *fr, size_t n, size_t checkpoint, size_t stop, struct gs_input_info *ret)
 {
@@ -539,6 +550,8 @@ static int ingest(struct gs_store *st, const char *path, const struct frames *fr
 				run.sighting_bytes += 60;
 				r = gs_store_append(st, &s, 1, &err);
 			}
+			if (r == 0 && step != GS_INPUT_SKIP)
+				r = put_bots(st, run.packets, fr->f[at].ts);
 			if (r == 0 && checkpoint && step == GS_INPUT_TAKE && (at + m) / checkpoint != at / checkpoint)
 				r = gs_input_checkpoint(in, &run, &err);
 			at += m;
@@ -735,12 +748,38 @@ static void sql(const char *name, const char *text)
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-static void make_version_1(const char *name)
+/* The ledger of a store before layout 3 had no entry for bots. */
+static void shorten_ledger(sqlite3 *db)
+{
+	sqlite3_stmt *q;
+	struct seal s;
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT store, next_seq, rolled_seq, change, ledger FROM meta", -1, &q, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_bytes(q, 4), L_COUNT * 16);
+	seal_begin(&s, "meta");
+	for (int i = 0; i < 4; i++)
+		seal_int(&s, sqlite3_column_int64(q, i));
+	seal_bytes(&s, sqlite3_column_blob(q, 4), L_COUNT_FIRST * 16);
+	sqlite3_finalize(q);
+	assert_int_equal(sqlite3_prepare_v2(db, "UPDATE meta SET ledger = CAST(substr(ledger, 1, ?1) AS BLOB), seal = ?2", -1, &q, NULL), SQLITE_OK);
+	sqlite3_bind_int(q, 1, L_COUNT_FIRST * 16);
+	sqlite3_bind_int64(q, 2, seal_end(&s));
+	assert_int_equal(sqlite3_step(q), SQLITE_DONE);
+	sqlite3_finalize(q);
+}
+
+static void make_version(const char *name, unsigned version)
 {
 	sqlite3 *db;
 	assert_int_equal(sqlite3_open(path_of(name), &db), SQLITE_OK);
-	assert_int_equal(schema_create(db, 1, NULL), SQLITE_OK);
+	assert_int_equal(schema_create(db, version, NULL), SQLITE_OK);
+	shorten_ledger(db);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void make_version_1(const char *name)
+{
+	make_version(name, 1);
 }
 
 static int64_t version_of(const char *name)
@@ -784,6 +823,173 @@ static void other_versions(void **state)
 	assert_int_equal(try_open("old.db", GS_STORE_WRITE, &st), GS_ERR_FORMAT);
 	assert_int_equal(try_open("none.db", GS_STORE_WRITE, &st), GS_ERR_NOENT);
 	assert_int_equal(try_open("no/folder.db", GS_STORE_CREATE, &st), GS_ERR_NOENT);
+}
+
+static const struct gs_pin somewhere = { .has_network = true, .asn = 64496, .as_name = "Net", .region = "", .city = "", .edition = "2017-02" };
+static const struct gs_addr pinned_src = { .b = { 192, 0, 2, 1 }, .family = 4 };
+
+static bool is_pinned(struct gs_store *st, int64_t day)
+{
+	struct gs_pin_span span;
+	OK(gs_store_pinned(st, &pinned_src, day, &span, &err));
+	return span.place != 0;
+}
+
+static int bot_count(void *arg, const struct gs_store_bot *b, struct gs_error *e)
+{
+	(void)b, (void)e;
+	++*(uint64_t *)arg;
+	return 0;
+}
+
+static uint64_t bots_in(struct gs_store *st)
+{
+	struct gs_filter f = GS_FILTER_ALL;
+	struct gs_store_bots_rest rest;
+	uint64_t n = 0;
+	OK(gs_store_bots(st, &f, bot_count, &n, &rest, &err));
+	return n;
+}
+
+/* With rows, an input and pins in it, as a program of that time left it. */
+static void layout_2_comes_forward(void **state)
+{
+	(void)state;
+	struct frames a = frames_make(1, 3000);
+	struct gs_input_info info;
+	struct gs_store *st = open_store("layout-2.db", GS_STORE_CREATE);
+	sqlite3 *db;
+	add_sensors(st);
+	add_made(st, 4, 3000, 2, 0);
+	OK(gs_store_pin(st, &pinned_src, 17200, 17210, &somewhere, &err));
+	OK(gs_store_settle(st, &err));
+	gs_store_close(st);
+	assert_int_equal(sqlite3_open(path_of("layout-2.db"), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "DROP TABLE bot; PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
+	shorten_ledger(db);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+
+	assert_int_equal(try_open("layout-2.db", GS_STORE_READ, &st), GS_ERR_FORMAT);
+	assert_int_equal(version_of("layout-2.db"), 2);
+	st = open_store("layout-2.db", GS_STORE_WRITE);
+	assert_true(is_pinned(st, 17205));
+	assert_int_equal(count(st, false), 3000);
+	assert_int_equal(bots_in(st), 0);
+	OK(ingest(st, "a", &a, 2000, 0, 0, &info));
+	assert_int_equal(bots_in(st), 2);
+	OK(ingest(st, "a", &a, 3000, 0, 0, &info)); /* a part of its own */
+	assert_int_equal(bots_in(st), 4);
+	assert_sound(st);
+	gs_store_close(st);
+	frames_done(&a);
+	assert_int_equal(version_of("layout-2.db"), STORE_VERSION);
+	assert_sound_file("layout-2.db");
+}
+
+/* Bots go with the rows of their time, pins with the last that is known of their days; compact takes neither. */
+static void bots_and_pins_are_pruned(void **state)
+{
+	(void)state;
+	struct frames a = frames_make(1, 2000);
+	struct gs_input_info info;
+	struct gs_prune_options o = { .raw_before = GS_TIME_MIN, .rollups_before = GS_TIME_MIN };
+	struct gs_store *st = open_store("pruned-bots.db", GS_STORE_CREATE);
+	uint64_t before, after;
+	OK(ingest(st, "a", &a, 2000, 0, 0, &info));
+	const int64_t first = info.first.ns / DAY_NS, last = info.last.ns / DAY_NS;
+	OK(gs_store_pin(st, &pinned_src, first - 20, first - 10, &somewhere, &err));
+	OK(gs_store_pin(st, &pinned_src, first - 5, first - 1, &(struct gs_pin){ .has_place = true, .as_name = "", .region = "", .city = "x", .edition = "" }, &err));
+	OK(gs_store_pin(st, &pinned_src, first, last, &somewhere, &err));
+	OK(gs_store_settle(st, &err));
+	OK(gs_store_compact(st, &before, &after, &err));
+	assert_int_equal(bots_in(st), 2);
+	o.raw_before.ns = info.first.ns;
+	OK(gs_store_prune(st, &o, NULL, &err));
+	assert_int_equal(bots_in(st), 2);
+	o.raw_before.ns = info.last.ns + 1;
+	OK(gs_store_prune(st, &o, NULL, &err)); /* the sums are still asked for */
+	assert_int_equal(bots_in(st), 0);
+	assert_true(is_pinned(st, first) && is_pinned(st, first - 15) && is_pinned(st, first - 3));
+	assert_sound(st);
+	o.rollups_before.ns = info.last.ns + 2 * DAY_NS;
+	OK(gs_store_prune(st, &o, NULL, &err));
+	assert_int_equal(count(st, false), 0);
+	assert_false(is_pinned(st, first) || is_pinned(st, last) || is_pinned(st, first - 15));
+	assert_sound(st);
+	gs_store_close(st);
+	frames_done(&a);
+}
+
+/* ---- answers kept ---- */
+
+static int table_begin(void *arg, const struct gs_column *c, unsigned n, const struct gs_meta *m, bool complete, struct gs_error *e)
+{
+	(void)arg, (void)c, (void)n, (void)m, (void)complete, (void)e;
+	return 0;
+}
+
+static int table_rows(void *arg, const struct gs_table *t, struct gs_error *e)
+{
+	(void)arg, (void)t, (void)e;
+	return 0;
+}
+
+static int table_end(void *arg, const struct gs_meta *m, struct gs_error *e)
+{
+	(void)arg, (void)m, (void)e;
+	return 0;
+}
+
+static const struct gs_table_writer nowhere = { table_begin, table_rows, table_end, NULL };
+
+static bool kept(struct gs_store *st)
+{
+	struct gs_answer_hit hit;
+	OK(gs_answer_replay(st, "question", 8, &nowhere, &hit, &err));
+	return hit.hit;
+}
+
+static void keep_answer(struct gs_store *st)
+{
+	static const struct gs_column column = { .name = "n", .title = "N", .description = "a number", .type = GS_CELL_TEXT };
+	struct gs_meta meta = { .question = "question" };
+	struct gs_answer *a;
+	OK(gs_answer_record(st, "question", 8, NULL, &nowhere, &a, &err));
+	struct gs_table_writer w = gs_answer_writer(a);
+	OK(w.begin(w.arg, &column, 1, &meta, true, &err));
+	OK(w.end(w.arg, &meta, &err));
+	gs_answer_keep(a);
+	assert_true(kept(st));
+}
+
+static void bots_and_pins_make_answers_stale(void **state)
+{
+	(void)state;
+	const struct gs_input_spec spec = { .path = "eth0", .window_s = 60 };
+	struct gs_tally run = { 0 };
+	struct gs_input *in;
+	struct gs_store *st = open_store("stale.db", GS_STORE_CREATE), *reader;
+	add_sensors(st);
+	add_made(st, 1, 100, 1, 0);
+	OK(gs_input_begin_live(st, &spec, &in, &err));
+	OK(put_bots(st, 5, (struct gs_time){ DAY_NS }));
+	OK(gs_input_checkpoint(in, &run, &err));
+	reader = open_store("stale.db", GS_STORE_READ);
+	keep_answer(reader);
+	OK(put_bots(st, 6, (struct gs_time){ DAY_NS }));
+	assert_true(kept(reader)); /* not committed */
+	OK(gs_input_checkpoint(in, &run, &err));
+	assert_false(kept(reader));
+	OK(gs_input_end(in, &run, NULL, NULL, &err));
+	keep_answer(reader);
+	OK(gs_store_pin(st, &pinned_src, 17200, 17210, &somewhere, &err));
+	OK(gs_store_commit(st, &err));
+	assert_false(kept(reader));
+	keep_answer(reader);
+	OK(gs_store_commit(st, &err)); /* nothing was done */
+	assert_true(kept(reader));
+	gs_store_close(reader);
+	gs_store_close(st);
 }
 
 /* Kills the program in its n-th commit, before anything of it lasts. */
@@ -961,6 +1167,13 @@ static void check_finds(void **state)
 		{ "INSERT INTO pruned VALUES(1, 1, 2, 3, 4)", true },
 		{ "INSERT INTO origin VALUES(x'c0000201', 1, 2, 3, 4)", true },
 		{ "INSERT INTO place(asn, as_name, country, region, city, edition, seal) VALUES(1, '', '', '', '', '', 5)", true },
+		{ "UPDATE bot SET sensor = sensor + 1 WHERE number = 0", true },
+		{ "UPDATE bot SET data = CAST(substr(data, 1, 9) || x'5a' || substr(data, 11) AS BLOB) WHERE number = 1", true },
+		{ "UPDATE bot SET seal = seal + 1 WHERE number = -1", true },
+		{ "UPDATE bot SET input = 900", true },
+		{ "DELETE FROM bot WHERE number = 1", true },
+		{ "DELETE FROM bot", true },
+		{ "INSERT INTO bot SELECT input, part + 1, number, sensor, first_ns, last_ns, data, seal FROM bot", true },
 		{ "CREATE TABLE more(a)", true },
 		{ "PRAGMA writable_schema=ON; UPDATE sqlite_master SET sql = replace(sql, 'dur_us', 'dur_uz') WHERE name = 'sighting'", true },
 	};
@@ -1017,6 +1230,9 @@ int main(void)
 		cmocka_unit_test(pruned_rows_stay_in_the_sums),
 		cmocka_unit_test(a_quota_holds),
 		cmocka_unit_test(other_versions),
+		cmocka_unit_test(layout_2_comes_forward),
+		cmocka_unit_test(bots_and_pins_are_pruned),
+		cmocka_unit_test(bots_and_pins_make_answers_stale),
 		cmocka_unit_test(a_kill_in_a_migration),
 		cmocka_unit_test(lost_commits_are_missed),
 		cmocka_unit_test(modes_and_links),
