@@ -5,6 +5,7 @@
 #include "classify/classify.h"
 
 extern const struct gs_rule rule_backscatter;
+extern const struct gs_rule rule_route;
 extern const struct gs_rule rule_malformed;
 extern const struct gs_rule rule_pptp;
 extern const struct gs_rule rule_keepalive;
