@@ -71,6 +71,56 @@ static void a_remnant_at_a_floods_rate_is_a_flood(void **state)
 	assert_int_equal(s.class_, GS_CLASS_REMNANT);
 }
 
+static void answers_make_a_tunnel(void **state)
+{
+	(void)state;
+	struct gs_sighting s = window(GS_CLASS_UNKNOWN, 20, 10, 0);
+	assert_false(gs_classify_window(&s));
+	s.evidence = GS_EVIDENCE(TWO_WAY);
+	assert_true(gs_classify_window(&s));
+	assert_int_equal(s.class_, GS_CLASS_TUNNEL_DATA);
+	/* what is spread like a flood is one, answered or not */
+	s = window(GS_CLASS_UNKNOWN, 6000, 60, spread_of(0, 255));
+	s.evidence = GS_EVIDENCE(TWO_WAY);
+	assert_true(gs_classify_window(&s));
+	assert_int_equal(s.class_, GS_CLASS_FLOOD_GRE);
+}
+
+/* The world to one prefix, one way. */
+static struct gs_sighting cleaned(void)
+{
+	struct gs_sighting s = window(GS_CLASS_UNKNOWN, 300, 60, spread_of(198, 198) & UINT32_MAX);
+	s.spread |= (spread_of(1, 223) & UINT32_MAX) << 32;
+	s.inner_dst = (struct gs_addr){ .b = { 198, 51, 100, 20 }, .family = 4 };
+	return s;
+}
+
+static void the_world_to_one_prefix_is_a_scrubber(void **state)
+{
+	(void)state;
+	struct gs_sighting s = cleaned();
+	assert_true(gs_classify_window(&s));
+	assert_int_equal(s.class_, GS_CLASS_TUNNEL_SCRUBBER);
+	assert_true(s.evidence == (GS_EVIDENCE(SPREAD) | GS_EVIDENCE(ONE_PREFIX)));
+	/* answers: a tunnel; few; a second block; impossible sources; a private inside */
+	s = cleaned();
+	s.evidence = GS_EVIDENCE(TWO_WAY);
+	assert_true(gs_classify_window(&s));
+	assert_int_equal(s.class_, GS_CLASS_TUNNEL_DATA);
+	s = cleaned();
+	s.packets = 255;
+	assert_false(gs_classify_window(&s));
+	s = cleaned();
+	s.spread |= 1;
+	assert_false(gs_classify_window(&s));
+	s = cleaned();
+	s.spread |= UINT64_C(1) << 62;
+	assert_false(gs_classify_window(&s));
+	s = cleaned();
+	s.inner_dst.b[0] = 10;
+	assert_false(gs_classify_window(&s));
+}
+
 static struct gs_sighting record(uint32_t ip_len)
 {
 	return (struct gs_sighting){ .fidelity = GS_FIDELITY_LOG, .protocol = 47, .packets = 3, .bytes = 3 * ip_len, .ip_len = ip_len, .df = 1, .src = { .family = 4 },
@@ -133,6 +183,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(spread_and_rate_make_a_flood),
 		cmocka_unit_test(a_remnant_at_a_floods_rate_is_a_flood),
+		cmocka_unit_test(answers_make_a_tunnel),
+		cmocka_unit_test(the_world_to_one_prefix_is_a_scrubber),
 		cmocka_unit_test(lengths_in_records),
 		cmocka_unit_test(every_rule_says_where_it_comes_from),
 	};
