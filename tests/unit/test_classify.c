@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "classify/classify.h"
@@ -178,6 +180,34 @@ static void every_rule_says_where_it_comes_from(void **state)
 	}
 }
 
+/* The table of precedence in docs/classes.md, as the rules themselves make it. */
+static void the_documentation_has_the_same_table(void **state)
+{
+	char *want, *have;
+	size_t len;
+	unsigned n;
+	const struct gs_rule *const *rules = gs_rules(&n);
+	FILE *out = open_memstream(&want, &len), *doc = fopen(CLASSES_MD, "r");
+
+	(void)state;
+	assert_true(out && doc);
+	fputs("| | rule | looks at | source | wrong where |\n|---|---|---|---|---|\n", out);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(out, "| %u | %s |%s%s%s | %s | %s |\n", i + 1, rules[i]->name, rules[i]->packet ? " packet" : "", rules[i]->window ? " window" : "",
+			rules[i]->record ? " record" : "", rules[i]->source, rules[i]->wrong);
+	fclose(out);
+	have = calloc(1, 1 << 18);
+	assert_non_null(have);
+	assert_true(fread(have, 1, (1 << 18) - 1, doc) > 0);
+	fclose(doc);
+	const bool same = strstr(have, want);
+	if (!same)
+		fputs(want, stderr); /* what it has to be; too long for cmocka's messages */
+	free(want);
+	free(have);
+	assert_true(same);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +217,7 @@ int main(void)
 		cmocka_unit_test(the_world_to_one_prefix_is_a_scrubber),
 		cmocka_unit_test(lengths_in_records),
 		cmocka_unit_test(every_rule_says_where_it_comes_from),
+		cmocka_unit_test(the_documentation_has_the_same_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
