@@ -69,6 +69,8 @@ check("IPv6: neighbours in the /48", "neighbours in 2001:db8::/48" in text and "
 both("some of it", "192.0.2.1", "--since", "2017-02-01", "--until", "2017-02-19")
 check("since and until", doc("192.0.2.1", "--since", "2017-02-01", "--until", "2017-02-19")["meta"]["packets"] == 7)
 check("a class that is not there", doc("192.0.2.1", "--class", "flood")["meta"]["packets"] == 0)
+of_file, of_store = doc("192.0.2.0/24", source=(capture,)), doc("192.0.2.0/24")
+check("json: the balance of the store is that of the file", of_store == of_file and of_store["meta"]["packets_read"] == 27, (of_store["meta"], of_file["meta"]))
 check("limit", doc("0.0.0.0/0", "--limit", "1")["show"]["sources"]["rows_total"] == 3 and len(doc("0.0.0.0/0", "--limit", "1")["show"]["sources"]["rows"]) == 1)
 
 # nothing there
