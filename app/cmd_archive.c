@@ -75,11 +75,12 @@ static void print_export(FILE *to, const char *name, const struct gs_archive_res
 static int export_file(struct gs_store *st, const struct options *o, const char *path, struct gs_error *err)
 {
 	struct gs_archive_result a;
-	int fd = -1, r = part_open(path, &fd, err);
+	int fd = -1, r;
 
+	catch_signals(on_signal); /* before there is anything to leave behind */
+	r = part_open(path, &fd, err);
 	if (r < 0)
 		return r;
-	catch_signals(on_signal);
 	r = gs_archive_write(st, fd, path, &a, err);
 	if (r == 0)
 		r = part_name(fd, path, err);

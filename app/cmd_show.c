@@ -77,6 +77,7 @@ static int from_store(struct show *s, struct gs_error *err)
 	unsigned n_names, needs;
 	int r = store_sensors(s->store, s->o, &names, &n_names, &filter, &s->meta, err);
 
+	const struct gs_filter asked = filter; /* a turn narrows it to the subject; the balance is of all that was asked of */
 	if (r == 0)
 		r = show_new(s, &filter, err);
 	for (unsigned turn = 0; r == 0 && gs_show_turn(s->show, turn, &filter, &needs, &sink); turn++) {
@@ -88,7 +89,7 @@ static int from_store(struct show *s, struct gs_error *err)
 		for (unsigned i = 0; r == 0 && turn == 0 && i < s->scan[turn].n_notes; i++)
 			s->meta.notes[s->meta.n_notes++] = s->scan[turn].notes[i];
 	}
-	return r;
+	return r == 0 ? gs_store_tally(s->store, &asked, &s->meta.tally, err) : r;
 }
 
 static int answer(struct show *s, struct gs_error *err)

@@ -93,7 +93,7 @@ void gs_sighting_from_packet(const struct gs_packet *p, const struct gs_verdict 
 #define GS_EVIDENCE_TEXT_MAX 512
 
 /* The evidence in words, separated by semicolons: "gre-proto;inner-ttl-1". A stop reason stands as "stop=gre-cut", a quoting
- * error as "icmp-quote=3/2", folded sources as "folded=~1234", proof as "bits=4048". Returns the length. */
+ * error as "icmp-quote=3/2", who would get a probe's answer as "collector=192.0.2.1", folded sources as "folded=~1234", proof as "bits=4048". Returns the length. */
 size_t gs_evidence_format(const struct gs_sighting *s, char out[GS_EVIDENCE_TEXT_MAX]);
 
 #define GS_BOT_TEXT_MAX 48

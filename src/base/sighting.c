@@ -50,8 +50,19 @@ void gs_sighting_from_packet(const struct gs_packet *p, const struct gs_verdict 
 	};
 }
 
+/* Who would get the answer to a probe: the sender inside where it asks or dies on the way, else whom the packet inside is for. NULL: not known, or the one who was
+ * probed, whose address is not for the evidence to tell (the caller may withhold it). */
+static const struct gs_addr *collector(const struct gs_sighting *s)
+{
+	const bool asks = s->has & GS_HAS_ICMP && ((s->inner_proto == 1 && s->inner_icmp_type == 8) || (s->inner_proto == 58 && s->inner_icmp_type == 128));
+	const struct gs_addr *a = asks || s->evidence & GS_EVIDENCE(TTL_ONE) ? &s->inner_src : &s->inner_dst;
+
+	return a->family && !gs_addr_equal(a, &s->dst) ? a : NULL;
+}
+
 size_t gs_evidence_format(const struct gs_sighting *s, char out[GS_EVIDENCE_TEXT_MAX])
 {
+	char text[GS_ADDR_TEXT_MAX];
 	size_t n = 0;
 
 	out[0] = '\0';
@@ -67,8 +78,12 @@ size_t gs_evidence_format(const struct gs_sighting *s, char out[GS_EVIDENCE_TEXT
 			w = snprintf(out + n, left, "%s%s=%u/%u", sep, word, s->icmp_type, s->icmp_code);
 		else if (bit == GS_EVIDENCE_FOLDED_BIT)
 			w = snprintf(out + n, left, "%s%s=~%" PRIu32, sep, word, s->sources);
-		else
+		else if (bit == GS_EVIDENCE_COLLECTOR_BIT && collector(s)) {
+			gs_addr_format(collector(s), text);
+			w = snprintf(out + n, left, "%s%s=%s", sep, word, text);
+		} else {
 			w = snprintf(out + n, left, "%s%s", sep, word);
+		}
 		if (w < 0 || (size_t)w >= left)
 			break;
 		n += (size_t)w;

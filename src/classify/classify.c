@@ -10,8 +10,8 @@
 #include "classify/rules.h"
 
 static const struct gs_rule *const rules[] = {
-	&rule_backscatter, &rule_malformed, &rule_pptp, &rule_keepalive, &rule_gre_type, &rule_mirai, &rule_routing, &rule_ipsec,
-	&rule_remnant, &rule_mirai_id, &rule_flood_gre,
+	&rule_backscatter, &rule_route, &rule_malformed, &rule_pptp, &rule_keepalive, &rule_gre_type, &rule_mirai, &rule_routing, &rule_ipsec,
+	&rule_nested, &rule_scrubber, &rule_decap, &rule_remnant, &rule_mirai_id, &rule_flood_gre, &rule_data,
 };
 #define N_RULES (sizeof rules / sizeof *rules)
 

@@ -17,6 +17,6 @@ static bool pptp(const struct gs_packet *p, const struct gs_frame *f, struct gs_
 const struct gs_rule rule_pptp = {
 	.name = "pptp",
 	.source = "RFC 2637 s4.1",
-	.wrong = "a probe or a stale session sends the same without a control channel (TCP 1723)",
+	.wrong = "a probe or a stale session sends the same; the control channel (TCP 1723) is not GRE and not looked at",
 	.packet = pptp,
 };

@@ -131,6 +131,24 @@ static void rekey(struct window *w, struct gs_sighting *from, const struct gs_si
 	from->packets = 0;
 }
 
+/* Marks both directions of a tunnel of which both were seen. The other way bears the same GRE shape, and was not known either. */
+static void mark_two_way(struct window *w)
+{
+	for (uint32_t i = 0; i < w->map.count; i++) {
+		struct gs_sighting *s = gs_map_at(&w->map, i), *back, key;
+		if (s->class_ != GS_CLASS_UNKNOWN || s->packets < GS_CLASSIFY_WINDOW_PACKETS || s->evidence & GS_EVIDENCE(TWO_WAY))
+			continue;
+		memcpy(&key, s, GS_SIGHTING_KEY_LEN);
+		key.src = s->dst;
+		key.dst = s->src;
+		back = gs_map_find(&w->map, gs_map_hash(&w->map, &key), &key);
+		if (!back || back == s)
+			continue;
+		s->evidence |= GS_EVIDENCE(TWO_WAY);
+		back->evidence |= GS_EVIDENCE(TWO_WAY);
+	}
+}
+
 /* What the end of a window brings to light: waiting packets whose bot is known by now, and classes that hang on the rate. */
 static void settle_window(struct gs_observe *ob, struct window *w)
 {
@@ -138,9 +156,10 @@ static void settle_window(struct gs_observe *ob, struct window *w)
 
 	if (!w->bots && w->joined < GS_CLASSIFY_WINDOW_PACKETS - 1) /* as in floods from forged sources: no sighting has so many packets */
 		return;
+	mark_two_way(w);
 	for (uint32_t i = 0; i < n; i++) {
 		struct gs_sighting *s = gs_map_at(&w->map, i), key;
-		if (!w->bots && s->packets < GS_CLASSIFY_WINDOW_PACKETS)
+		if (!w->bots && s->packets < GS_CLASSIFY_WINDOW_PACKETS && !(s->evidence & GS_EVIDENCE(TWO_WAY)))
 			continue;
 		memcpy(&key, s, GS_SIGHTING_KEY_LEN);
 		if (w->bots && gs_watch_is_waiting(token_of(s))) {

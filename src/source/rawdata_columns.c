@@ -251,7 +251,7 @@ static bool read_fidelity(struct raw_row *row, struct raw_cell c)
 	return false;
 }
 
-/* One word of the evidence: "folded=~12", "icmp-quote=3/2", "stop=gre-cut", "bits=48", or a plain one. */
+/* One word of the evidence: "folded=~12", "icmp-quote=3/2", "stop=gre-cut", "bits=48", "collector=192.0.2.1" (in the columns already), or a plain one. */
 static void evidence_word(struct gs_sighting *s, struct raw_cell w)
 {
 	const char *eq = memchr(w.text, '=', w.len);

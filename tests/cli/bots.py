@@ -9,6 +9,7 @@ import io
 import json
 import os
 import random
+import shutil
 import sqlite3
 import struct
 import subprocess
@@ -234,5 +235,6 @@ for name, sql in (("data", "UPDATE bot SET data = CAST(substr(data, 1, 40) || x'
 run("bots", "--store", store, mixed, code=2)
 run("bots", "--store", os.path.join(tmp, "none.db"), code=5)
 
+shutil.rmtree(tmp)
 print(f"{done} checks, {failed} failed")
 sys.exit(1 if failed else 0)

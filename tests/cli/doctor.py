@@ -10,7 +10,7 @@ import struct
 import subprocess
 import time
 
-from helpers import ENV, check, db, exits, finish, frame, grescope, mmdb, pcap, put, run, tmp
+from lab import ENV, check, db, end, exits, frame, grescope, mmdb, pcap, put, run, tmp
 
 NOW = int(time.time())
 HOUR, DAY = 3600, 86400
@@ -169,4 +169,4 @@ if os.geteuid() == 0:
     if subprocess.run([*nobody, "--version"], capture_output=True).returncode == 0:
         p = subprocess.run([*nobody, "doctor", "--store", well, *data], capture_output=True, env=ENV)
         check("no rights", p.returncode == 6 and p.stdout.startswith(b"bad   store"), p)
-finish()
+end()

@@ -6,7 +6,7 @@ import json
 import re
 import time
 
-from helpers import check, db, exits, finish, frame, frame6, mmdb, pcap, put, run
+from lab import check, db, end, exits, frame, frame6, mmdb, pcap, put, run
 
 
 def rows(p):
@@ -142,4 +142,4 @@ check("and says which", b"place" in p.stdout, p.stdout)
 exits("pinned origins are sound", 0, "store", "check", "--store", moved)
 p = run("store", "info", "--store", moved)
 check("info counts nothing wrong", p.returncode == 0 and re.search(rb"sightings", p.stdout), p.stdout)
-finish()
+end()

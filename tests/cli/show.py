@@ -3,7 +3,7 @@
 import json
 import re
 
-from helpers import check, db, exits, finish, frame, frame6, mmdb, pcap, put, run
+from lab import check, db, end, exits, frame, frame6, mmdb, pcap, put, run
 
 T = 1485573131 - 1485573131 % 86400 + 3600
 DAY = 86400
@@ -69,6 +69,8 @@ check("IPv6: neighbours in the /48", "neighbours in 2001:db8::/48" in text and "
 both("some of it", "192.0.2.1", "--since", "2017-02-01", "--until", "2017-02-19")
 check("since and until", doc("192.0.2.1", "--since", "2017-02-01", "--until", "2017-02-19")["meta"]["packets"] == 7)
 check("a class that is not there", doc("192.0.2.1", "--class", "flood")["meta"]["packets"] == 0)
+of_file, of_store = doc("192.0.2.0/24", source=(capture,)), doc("192.0.2.0/24")
+check("json: the balance of the store is that of the file", of_store == of_file and of_store["meta"]["packets_read"] == 27, (of_store["meta"], of_file["meta"]))
 check("limit", doc("0.0.0.0/0", "--limit", "1")["show"]["sources"]["rows_total"] == 3 and len(doc("0.0.0.0/0", "--limit", "1")["show"]["sources"]["rows"]) == 1)
 
 # nothing there
@@ -133,4 +135,4 @@ exits("no store", 5, "show", "192.0.2.1", "--store", db("nowhere.db"), says="the
 exits("no file", 4, "show", "192.0.2.1", db("nowhere.pcap"), says="nowhere.pcap")
 p = exits("a cut capture", 4, "show", "192.0.2.1", put("cut.pcap", pcap(frames)[:-5]), says="cut.pcap")
 check("a cut capture is shown as far as it goes", b"covers what could be read" in p.stdout, p.stdout)
-finish()
+end()

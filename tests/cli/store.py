@@ -2,72 +2,15 @@
 """The store from the command line: ingest, questions without files, keeping it. usage: store.py GRESCOPE SOURCE-ROOT
 
 Makes its own captures. Each check is one line; the last line counts."""
-import csv
 import gzip
-import io
 import json
 import os
 import re
 import shutil
 import sqlite3
-import struct
 import subprocess
-import sys
-import tempfile
 
-grescope, root = sys.argv[1:3]
-shared = os.environ.get("GRESCOPE_SHARED") or os.path.join(root, "..", "shared")
-tmp = tempfile.mkdtemp(prefix="grescope-store-")
-ENV = {"PATH": os.environ["PATH"], "HOME": tmp, "GRESCOPE_DATA": "/nonexistent", "LC_ALL": "C.UTF-8",
-       "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""), "UBSAN_OPTIONS": os.environ.get("UBSAN_OPTIONS", "")}
-failed = done = 0
-
-
-def run(*args, stdin=None, env=None, limit=120):
-    return subprocess.run([grescope, *args], input=stdin, capture_output=True, env={**ENV, **(env or {})}, timeout=limit)
-
-
-def check(name, ok, detail=""):
-    global failed, done
-    done += 1
-    if not ok:
-        failed += 1
-        print(f"FAILED {name}: {detail}")
-
-
-def exits(name, code, *args, says="", **kw):
-    p = run(*args, **kw)
-    err = p.stderr.decode(errors="replace")
-    check(name, p.returncode == code and says in err, f"exit {p.returncode}, expected {code}; said: {err!r}")
-    return p
-
-
-def frame(src, dst=(198, 51, 100, 47)):
-    body = b"\0\0\x08\0" + b"\x45\0\0\x1c\0\1\0\0\x40\x11\0\0\x0a\0\0\1\x0a\0\0\2\x11\x11\x22\x22\0\x08\0\0"
-    ip = struct.pack(">BBHHHBBH4B4B", 0x45, 0, 20 + len(body), 1, 0x4000, 57, 47, 0, *src, *dst)
-    return b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" + ip + body
-
-
-def pcap(frames):
-    out = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
-    for t, f in frames:
-        out += struct.pack("<IIII", int(t), 0, len(f), len(f)) + f
-    return out
-
-
-def put(name, data):
-    path = os.path.join(tmp, name)
-    with open(path, "wb") as f:
-        f.write(data)
-    return path
-
-
-def db(name):
-    return os.path.join(tmp, name)
-
-
-def rows(p):
-    return list(csv.DictReader(io.StringIO(p.stdout.decode())))
+from lab import ENV, check, db, end, exits, frame, grescope, pcap, put, rows, run, tmp
 
 
 def line(p):
@@ -194,7 +137,7 @@ check("a changed store is asked again", rows(p)[0]["packets"] == "3300" and rows
 with open(db("before.db"), "rb") as f, open(kept, "r+b") as g:  # the older copy back in place, under the same inode, and as many commits as before
     g.truncate(0)
     g.write(f.read())
-for suffix in ("-wal", "-shm", "-writer"):  # with what the last writer acknowledged: a store whose commits vanished would be refused
+for suffix in ("-wal", "-shm", "-writer"):  # the last: it would say that commits are missing
     if os.path.exists(kept + suffix):
         os.unlink(kept + suffix)
 c = put("c.pcap", pcap([(T + 100000 + 600 * i, frame((203, 0, 113, 1 + i % 7))) for i in range(200)]))
@@ -296,6 +239,4 @@ p = run("report", "--by", "total", "--format", "json", "--since", "2017-01-28T05
 check("an hour that was pruned and is cut: said", "counted whole" in p.stdout.decode(), p.stdout)
 exits("compact", 0, "store", "compact", "--store", both)
 
-shutil.rmtree(tmp)
-print(f"{done} checks, {failed} failed")
-sys.exit(failed > 0)
+end()

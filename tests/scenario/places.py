@@ -4,6 +4,7 @@
 Wants the right to mount in a namespace of its own; exit 77 (skipped) where that lacks."""
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -48,7 +49,7 @@ def ingest(db, wanted, *args):
     """Ingests files one after the other in one run; the packets it acknowledged, file by file."""
     p = s.run("ingest", "--store", db, "--window", "0", *args, *wanted)
     lines = p.stdout.decode().splitlines()
-    return p, [int(x.split("packets ")[1].split(",")[0]) for x in lines], lines
+    return p, [int(x.split("packets ")[1].split(",")[0]) for x in lines if not re.match(r"\d+ files: ", x)], lines
 
 
 def fill():

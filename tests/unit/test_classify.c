@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "classify/classify.h"
@@ -71,6 +73,56 @@ static void a_remnant_at_a_floods_rate_is_a_flood(void **state)
 	assert_int_equal(s.class_, GS_CLASS_REMNANT);
 }
 
+static void answers_make_a_tunnel(void **state)
+{
+	(void)state;
+	struct gs_sighting s = window(GS_CLASS_UNKNOWN, 20, 10, 0);
+	assert_false(gs_classify_window(&s));
+	s.evidence = GS_EVIDENCE(TWO_WAY);
+	assert_true(gs_classify_window(&s));
+	assert_int_equal(s.class_, GS_CLASS_TUNNEL_DATA);
+	/* what is spread like a flood is one, answered or not */
+	s = window(GS_CLASS_UNKNOWN, 6000, 60, spread_of(0, 255));
+	s.evidence = GS_EVIDENCE(TWO_WAY);
+	assert_true(gs_classify_window(&s));
+	assert_int_equal(s.class_, GS_CLASS_FLOOD_GRE);
+}
+
+/* The world to one prefix, one way. */
+static struct gs_sighting cleaned(void)
+{
+	struct gs_sighting s = window(GS_CLASS_UNKNOWN, 300, 60, spread_of(198, 198) & UINT32_MAX);
+	s.spread |= (spread_of(1, 223) & UINT32_MAX) << 32;
+	s.inner_dst = (struct gs_addr){ .b = { 198, 51, 100, 20 }, .family = 4 };
+	return s;
+}
+
+static void the_world_to_one_prefix_is_a_scrubber(void **state)
+{
+	(void)state;
+	struct gs_sighting s = cleaned();
+	assert_true(gs_classify_window(&s));
+	assert_int_equal(s.class_, GS_CLASS_TUNNEL_SCRUBBER);
+	assert_true(s.evidence == (GS_EVIDENCE(SPREAD) | GS_EVIDENCE(ONE_PREFIX)));
+	/* answers: a tunnel; few; a second block; impossible sources; a private inside */
+	s = cleaned();
+	s.evidence = GS_EVIDENCE(TWO_WAY);
+	assert_true(gs_classify_window(&s));
+	assert_int_equal(s.class_, GS_CLASS_TUNNEL_DATA);
+	s = cleaned();
+	s.packets = 255;
+	assert_false(gs_classify_window(&s));
+	s = cleaned();
+	s.spread |= 1;
+	assert_false(gs_classify_window(&s));
+	s = cleaned();
+	s.spread |= UINT64_C(1) << 62;
+	assert_false(gs_classify_window(&s));
+	s = cleaned();
+	s.inner_dst.b[0] = 10;
+	assert_false(gs_classify_window(&s));
+}
+
 static struct gs_sighting record(uint32_t ip_len)
 {
 	return (struct gs_sighting){ .fidelity = GS_FIDELITY_LOG, .protocol = 47, .packets = 3, .bytes = 3 * ip_len, .ip_len = ip_len, .df = 1, .src = { .family = 4 },
@@ -128,13 +180,44 @@ static void every_rule_says_where_it_comes_from(void **state)
 	}
 }
 
+/* The table of precedence in docs/classes.md, as the rules themselves make it. */
+static void the_documentation_has_the_same_table(void **state)
+{
+	char *want, *have;
+	size_t len;
+	unsigned n;
+	const struct gs_rule *const *rules = gs_rules(&n);
+	FILE *out = open_memstream(&want, &len), *doc = fopen(CLASSES_MD, "r");
+
+	(void)state;
+	assert_true(out && doc);
+	fputs("| | rule | looks at | source | wrong where |\n|---|---|---|---|---|\n", out);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(out, "| %u | %s |%s%s%s | %s | %s |\n", i + 1, rules[i]->name, rules[i]->packet ? " packet" : "", rules[i]->window ? " window" : "",
+			rules[i]->record ? " record" : "", rules[i]->source, rules[i]->wrong);
+	fclose(out);
+	have = calloc(1, 1 << 18);
+	assert_non_null(have);
+	assert_true(fread(have, 1, (1 << 18) - 1, doc) > 0);
+	fclose(doc);
+	const bool same = strstr(have, want);
+	if (!same)
+		fputs(want, stderr); /* what it has to be; too long for cmocka's messages */
+	free(want);
+	free(have);
+	assert_true(same);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(spread_and_rate_make_a_flood),
 		cmocka_unit_test(a_remnant_at_a_floods_rate_is_a_flood),
+		cmocka_unit_test(answers_make_a_tunnel),
+		cmocka_unit_test(the_world_to_one_prefix_is_a_scrubber),
 		cmocka_unit_test(lengths_in_records),
 		cmocka_unit_test(every_rule_says_where_it_comes_from),
+		cmocka_unit_test(the_documentation_has_the_same_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
