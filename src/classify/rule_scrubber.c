@@ -7,6 +7,7 @@
  * of one public block, and nothing in the other direction: answers leave the customer by its own lines. A block here is of length 5, for that is what a window keeps: coarse, hence
  * the confidence.
  */
+#include "classify/mirai.h"
 #include "classify/rules.h"
 #include "classify/scrubbers.h"
 
@@ -28,6 +29,8 @@ static bool scrubber(const struct gs_packet *p, const struct gs_frame *f, struct
 {
 	(void)f;
 	if (!(p->has & GS_HAS_INNER) || (p->gre_proto != 0x0800 && p->gre_proto != 0x86dd) || !known(&p->src))
+		return false;
+	if (mirai_martian(&p->inner_src)) /* a scrubber's first work is to drop these */
 		return false;
 	*v = (struct gs_verdict){ .class_ = GS_CLASS_TUNNEL_SCRUBBER, .confidence = CONFIDENCE_KNOWN, .evidence = GS_EVIDENCE(KNOWN_NETWORK) };
 	if (gs_addr_equal(&p->inner_dst, &p->src))

@@ -122,7 +122,7 @@ check("no heading", not exits("no-header", 0, "trend", "--asn-db", made, "--form
 # from the store
 store = os.path.join(tmp, "store.db")
 exits("ingest", 0, "ingest", "--store", store, sample)
-for args in ([], ["--asn", "3462"], ["--since", "2017-03-01", "--until", "2017-06-01"], ["--class", "unknown"], ["--by", "class"], ["--sort", "-packets", "--limit", "5"],
+for args in ([], ["--asn", "3462"], ["--since", "2017-03-01", "--until", "2017-06-01"], ["--class", "remnant"], ["--class", "scan.decap"], ["--by", "class"], ["--sort", "-packets", "--limit", "5"],
              ["--dst", "198.51.100.47"], ["--redact-dst"]):
     a = exits(f"store {args}", 0, "trend", "--asn-db", made, "--format", "csv", "--store", store, *args)
     b = run("trend", "--asn-db", made, "--format", "csv", sample, *args)

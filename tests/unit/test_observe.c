@@ -160,6 +160,48 @@ static void window_zero_is_every_packet(void **state)
 	gs_observe_free(ob);
 }
 
+static struct gs_packet back(int64_t ms)
+{
+	struct gs_packet p = packet(7, ms);
+	const struct gs_addr a = p.src;
+	p.src = p.dst;
+	p.dst = a;
+	return p;
+}
+
+static void both_directions_make_a_tunnel(void **state)
+{
+	(void)state;
+	struct got g = { 0 };
+	struct gs_observe *ob = new_observe(&g, 60, 8 << 20);
+	for (int i = 0; i < 12; i++)
+		add(ob, packet(7, i * 500));
+	for (int i = 0; i < 3; i++) /* fewer than have a rate: the other direction speaks for them too */
+		add(ob, back(i * 500));
+	gs_observe_flush(ob, NULL);
+	assert_int_equal(g.sightings, 2);
+	assert_int_equal(g.packets, 15);
+	assert_int_equal(g.sample.class_, GS_CLASS_TUNNEL_DATA);
+	assert_int_equal(g.sample.packets, 3);
+	assert_true(g.sample.evidence == GS_EVIDENCE(TWO_WAY));
+	gs_observe_free(ob);
+
+	/* another GRE shape is no answer */
+	g = (struct got){ 0 };
+	ob = new_observe(&g, 60, 8 << 20);
+	for (int i = 0; i < 12; i++) {
+		struct gs_packet other = back(i * 500);
+		other.gre_proto = 0x86dd;
+		add(ob, packet(7, i * 500));
+		add(ob, other);
+	}
+	gs_observe_flush(ob, NULL);
+	assert_int_equal(g.packets, 24);
+	assert_int_equal(g.sample.class_, GS_CLASS_UNKNOWN);
+	assert_true(g.sample.evidence == 0);
+	gs_observe_free(ob);
+}
+
 static void version_1_keeps_its_key(void **state)
 {
 	(void)state;
@@ -202,6 +244,7 @@ int main(void)
 		cmocka_unit_test(past_the_cap_packets_fold),
 		cmocka_unit_test(folding_survives_many_destinations),
 		cmocka_unit_test(window_zero_is_every_packet),
+		cmocka_unit_test(both_directions_make_a_tunnel),
 		cmocka_unit_test(version_1_keeps_its_key),
 		cmocka_unit_test(the_sinks_trouble_comes_back),
 	};
