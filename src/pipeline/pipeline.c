@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #define PROGRESS_BATCHES 4096 /* a look at the clock now and then is the caller's business; this is how often it may */
+#define WATCHED_BATCHES 16    /* the same with a watch: one that searches in vain needs up to a millisecond for a packet, and Ctrl-C is to be heard */
 
 struct corridor {
 	const struct gs_pipeline_options *o;
@@ -97,7 +98,7 @@ static int corridor_progress(struct corridor *c, struct gs_source *s, struct gs_
 {
 	struct gs_source_info info;
 
-	if (!c->o->progress || ++c->batches % PROGRESS_BATCHES != 0)
+	if (!c->o->progress || ++c->batches % (c->o->watch ? WATCHED_BATCHES : PROGRESS_BATCHES) != 0)
 		return 0;
 	gs_source_info(s, &info);
 	struct gs_tally t = c->total;
