@@ -125,6 +125,7 @@ static int read_store(struct hunt *h, struct gs_error *err)
 	h->rest.unlinked = rest.unlinked;
 	h->rest.refused = rest.refused;
 	h->rest.skipped = rest.skipped;
+	h->rest.records = h->tally.records;
 	if (f.since.ns != INT64_MIN || f.until.ns != INT64_MAX || f.n_src || f.n_dst)
 		h->meta.notes[h->meta.n_notes++] = "from the store: the filters choose processes, whose numbers are those of all inputs in which the filters hold";
 	if (r < 0) {
@@ -271,7 +272,8 @@ int show_bot(const struct options *o)
 		if (o->format != GS_FORMAT_TEXT)
 			r = write_answer(&h, seed, &rows, &err);
 		else if (h.n == 0)
-			say("no bot %s%s", o->files[1], id.kind == GS_BOT_SEED ? "; a seed that lies deeper needs --seed-budget" : "");
+			say("no bot %s%s", o->files[1], id.kind != GS_BOT_SEED ? "" : h.n_files ? "; a seed that lies deeper needs --seed-budget" :
+			    "; the store has the seeds that were found when it was filled: bots --seed-budget looks deeper into files");
 		else
 			r = write_story(&h, &err);
 	}

@@ -50,8 +50,13 @@ static int ask_store(struct run *r, const struct gs_filter *f, struct gs_error *
 	struct gs_sighting_sink sink = gs_trend_sink(r->trend), bots = gs_trend_bots_sink(r->trend);
 	struct gs_filter floods = *f;
 	struct gs_store_info info;
+	bool pins = false;
 
-	int code = gs_store_scan(r->store, f, gs_trend_needs(r->trend), &so, &sink, &r->scan, err);
+	int code = gs_store_any_pins(r->store, &pins, err);
+	if (code == 0 && pins && r->meta.n_notes < 16)
+		r->meta.notes[r->meta.n_notes++] = "origins that were pinned are not used here: networks are those of today's databases, also in the filters";
+	if (code == 0)
+		code = gs_store_scan(r->store, f, gs_trend_needs(r->trend), &so, &sink, &r->scan, err);
 	if (code == 0)
 		code = gs_store_info(r->store, &info, err);
 	if (code == 0 && info.sightings && f->n_sensors == 0) /* filters narrow what matched, not what was watched */

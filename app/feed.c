@@ -22,7 +22,7 @@ static void on_trouble(void *arg, const struct gs_error *what)
 
 int files_watch(const struct options *o, uint64_t seed, const struct gs_filter *filter, bool no_seeds, struct gs_watch **ret, struct gs_error *err)
 {
-	const struct gs_watch_options wo = { .memory_bytes = o->memory_bytes / 8 * 3, .hash_seed = seed, .searches_per_s = UINT32_MAX, .filter = filter,
+	const struct gs_watch_options wo = { .memory_bytes = o->memory_bytes / 8 * 3, .hash_seed = seed, .filter = filter,
 					     .no_seeds = no_seeds };
 
 	return gs_watch_new(&wo, ret, err);

@@ -77,6 +77,15 @@ static void usage(FILE *to)
 	      to);
 }
 
+/* An answer that could not be written is none, whatever it would have said; what failed before is told already. */
+static int written(int code)
+{
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || (code != EXIT_DONE && code != EXIT_EMPTY))
+		return code;
+	say("stdout: %s", strerror(errno));
+	return EXIT_DAMAGED;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
@@ -90,27 +99,23 @@ int main(int argc, char **argv)
 		for (size_t i = 0; argc > 2 && i < N_VERBS; i++)
 			if (strcmp(argv[2], verbs[i].name) == 0) {
 				options_help(&verbs[i]);
-				return EXIT_DONE;
+				return written(EXIT_DONE);
 			}
 		usage(stdout);
-		return EXIT_DONE;
+		return written(EXIT_DONE);
 	}
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		printf("grescope %s\n", GRESCOPE_VERSION);
-		return EXIT_DONE;
+		return written(EXIT_DONE);
 	}
 	for (size_t i = 0; i < N_VERBS; i++) {
 		if (strcmp(argv[1], verbs[i].name) != 0)
 			continue;
 		int r = options_parse(argc - 1, argv + 1, &verbs[i], &o);
 		if (r != 0)
-			return r < 0 ? EXIT_DONE : r;
+			return r < 0 ? written(EXIT_DONE) : r;
 		r = verbs[i].run(&o);
-		if (fflush(stdout) != 0 && r == EXIT_DONE) {
-			say("stdout: %s", strerror(errno));
-			r = EXIT_DAMAGED;
-		}
-		return r;
+		return written(r);
 	}
 	say("no verb `%s`; grescope --help lists them", argv[1]);
 	return EXIT_USAGE;

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #define PROGRESS_BATCHES 4096 /* a look at the clock now and then is the caller's business; this is how often it may */
+#define WATCHED_BATCHES 16    /* the same with a watch: one that searches in vain needs up to a millisecond for a packet, and Ctrl-C is to be heard */
 
 struct corridor {
 	const struct gs_pipeline_options *o;
@@ -97,7 +98,7 @@ static int corridor_progress(struct corridor *c, struct gs_source *s, struct gs_
 {
 	struct gs_source_info info;
 
-	if (!c->o->progress || ++c->batches % PROGRESS_BATCHES != 0)
+	if (!c->o->progress || ++c->batches % (c->o->watch ? WATCHED_BATCHES : PROGRESS_BATCHES) != 0)
 		return 0;
 	gs_source_info(s, &info);
 	struct gs_tally t = c->total;
@@ -307,6 +308,8 @@ static int corridor_input(struct corridor *c, const char *path, int *worst, stru
 			*err = trouble;
 		return r;
 	}
+	if (!g) /* windows end with the input, as they do where inputs are kept one by one: a folder and the store of it give the same rows */
+		return gs_observe_flush(c->observe, err);
 	return begun ? corridor_end(c, troubled ? &trouble : NULL, err) : 0;
 }
 

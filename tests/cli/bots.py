@@ -10,11 +10,13 @@ import json
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 grescope, root, *captures = sys.argv[1:]
 shared = os.environ.get("GRESCOPE_SHARED") or os.path.join(root, "..", "shared")
@@ -233,6 +235,36 @@ for name, sql in (("data", "UPDATE bot SET data = CAST(substr(data, 1, 40) || x'
     db.close()
     run("bots", "--store", store, code=5)
 run("bots", "--store", store, mixed, code=2)
+
+# rows without packets prove nothing, in files as in the store
+raw = os.path.join(tmp, "raw.csv")
+with open(raw, "w") as f:
+    f.write('"Source IP",_time,count,Protocol\n192.0.2.1,2017-02-01T10:12:45.188+0000,1,47\n192.0.2.2,2017-02-01T10:13:45.188+0000,1,47\n')
+for source in ((raw,), ("--store", stored(raw))):
+    check(f"rows of raw data {source[0]}", "2 rows of raw data without packets" in run("bots", *source))
+p = subprocess.run([grescope, "show", "bot", "seed:5a1007c00000003900004e21", "--store", stored(raw)], capture_output=True, env=ENV, timeout=120)
+check("a seed is not sought in a store", p.returncode == 0 and b"no bot" in p.stderr and b"when it was filled" in p.stderr, p)
+
+# Ctrl-C is heard while a watch is at work, long before the end of a capture whose packets take long to search
+with open(mixed, "rb") as f:
+    octets = f.read()
+ends = [24]
+while ends[-1] < len(octets) and len(ends) <= 350:
+    ends.append(ends[-1] + 16 + int.from_bytes(octets[ends[-1] + 8:ends[-1] + 12], "little"))
+check("enough packets to be interrupted in", len(ends) > 350, len(ends))
+p = subprocess.Popen([grescope, "bots", "-q", "--format", "json", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENV)
+frames = octets[24:ends[-1]]
+try:
+    p.stdin.write(octets[:24] + frames * 4)
+    p.stdin.flush()
+    time.sleep(1)
+    p.send_signal(signal.SIGINT)
+    p.stdin.write(frames * 4)
+except BrokenPipeError:
+    pass
+out, err = p.communicate(timeout=120)
+check("interrupted", p.returncode == 130 and b"interrupted while reading" in err and any("interrupted" in n for n in json.loads(out)["meta"]["notes"]),
+      (p.returncode, err, out[-600:]))
 run("bots", "--store", os.path.join(tmp, "none.db"), code=5)
 
 shutil.rmtree(tmp)

@@ -223,6 +223,13 @@ if os.path.exists(raw):
                       for r in csv.DictReader(io.StringIO(text)))
     check("badpackets gives the rows back", key(p.stdout.decode()) == key(open(raw).read()), p.stdout)
 
+# an answer that cannot be written is told, whatever the answer is
+for args in (("--help",), ("--version",), ("help", "report"), ("report", "--help"), ("doctor", "--store", os.path.join(tmp, "none.db"))):
+    with open("/dev/full", "wb") as full:
+        p = subprocess.run([grescope, *args], stdout=full, stderr=subprocess.PIPE, env=ENV, timeout=60)
+    expected = 5 if args[0] == "doctor" else 4  # where the store is bad that is the worse news
+    check(f"{args[0]} to a full disk", p.returncode == expected and (expected == 5 or b"stdout: No space" in p.stderr), (p.returncode, p.stderr))
+
 shutil.rmtree(tmp)
 print(f"{done} checks, {failed} failed")
 sys.exit(failed > 0)

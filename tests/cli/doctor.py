@@ -161,6 +161,9 @@ torn = put("torn.db", blob[:len(blob) // 2])
 code, d = doctor(torn)
 check("half a store is damaged", code == 5 and d["bad"], (code, d))
 exits("files", 2, "doctor", "--store", well, big, says="not at files")
+with open("/dev/full", "wb") as full:
+    p = subprocess.run([grescope, "doctor", "--store", cut, *data], stdout=full, stderr=subprocess.PIPE, env=ENV)
+check("findings that cannot be written are no mere look", p.returncode == 4 and b"stdout: No space" in p.stderr, (p.returncode, p.stderr))
 exits("no csv", 2, "doctor", "--store", well, "--format", "csv", says="text or json")
 if os.geteuid() == 0:
     os.chmod(tmp, 0o755)
