@@ -120,7 +120,8 @@ def folder(name, path, keys):
 
 captures = os.path.join(shared, "captures")
 if os.path.isdir(captures):
-    gone = folder("captures", captures, KEYS)
+    # without `class`: of a capture that grew, a window is in two parts, and what answers the tunnel may be in the other one
+    gone = folder("captures", captures, [k for k in KEYS if k != "class"])
     check("captures: some are the beginning of others", 0 < len(gone) < 8, gone)
 folder("golden", golden, ("total", "source", "class", "target", "tunnel", "day"))
 
