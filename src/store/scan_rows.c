@@ -150,7 +150,7 @@ static void note_pruned(struct scan *s)
 	for (size_t i = 0; i < s->st->n_batches; i++)
 		gone -= (uint64_t)(s->st->batches[i].last_seq - s->st->batches[i].first_seq + 1);
 	if (gone)
-		scan_note(s, "%" PRIu64 " older sightings were pruned and are no longer there one by one; reports still count them", gone);
+		scan_note(s, "%" PRIu64 " older sightings were pruned and are no longer there one by one; reports still count them (by bot they do not)", gone);
 }
 
 int scan_rows(struct scan *s)
