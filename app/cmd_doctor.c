@@ -45,9 +45,9 @@ static void put_clean(struct gs_buf *b, const char *text)
 	}
 }
 
-static void finding(struct doctor *d, enum level level, const char *area, const char *todo, const char *format, ...)
+static void finding(struct doctor *d, enum level level, const char *area, const char *advice, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
-static void finding(struct doctor *d, enum level level, const char *area, const char *todo, const char *format, ...)
+static void finding(struct doctor *d, enum level level, const char *area, const char *advice, const char *format, ...)
 {
 	char text[1200];
 	va_list ap;
@@ -61,15 +61,15 @@ static void finding(struct doctor *d, enum level level, const char *area, const 
 		json_text(&d->out, "level", level_words[level]);
 		json_text(&d->out, "area", area);
 		json_text(&d->out, "text", text);
-		json_text(&d->out, "todo", todo);
+		json_text(&d->out, "advice", advice);
 		gs_buf_putc(&d->out, '}');
 		return;
 	}
 	gs_buf_printf(&d->out, "%-4s  %-8s  ", level_words[level], area);
 	put_clean(&d->out, text);
-	if (todo) {
+	if (advice) {
 		gs_buf_puts(&d->out, ": ");
-		put_clean(&d->out, todo);
+		put_clean(&d->out, advice);
 	}
 	gs_buf_putc(&d->out, '\n');
 }
@@ -183,7 +183,7 @@ static bool edition_time(const char *edition, struct gs_time *ret)
 
 static void check_databases(struct doctor *d)
 {
-	static const char todo[] = "`make data`, or new files for --asn-db and --city-db";
+	static const char advice[] = "`make data`, or new files for --asn-db and --city-db";
 	struct gs_database list[GS_MAX_DATABASES];
 	struct gs_enrich *e = NULL;
 	struct gs_error err = { 0 };
@@ -201,7 +201,7 @@ static void check_databases(struct doctor *d)
 		}
 		const int64_t days = (d->now.ns - t.ns) / (86400 * GS_NS_PER_S);
 		if (days > DATABASE_DAYS)
-			finding(d, LOOK, "data", todo, "%s, %s, is %" PRId64 " days old, and addresses move (%s)", list[i].name, list[i].edition, days,
+			finding(d, LOOK, "data", advice, "%s, %s, is %" PRId64 " days old, and addresses move (%s)", list[i].name, list[i].edition, days,
 			        list[i].path);
 		else
 			finding(d, OK, "data", NULL, "%s, %s (%s)", list[i].name, list[i].edition, list[i].path);
@@ -340,7 +340,7 @@ static int check_inputs(struct doctor *d, struct gs_store *st, const struct gs_s
 
 static int check_losses(struct doctor *d, struct gs_store *st, struct gs_error *err)
 {
-	static const char *const todo[GS_LOST_COUNT] = {
+	static const char *const advice[GS_LOST_COUNT] = {
 		[GS_LOST_SHORT] = "capture with a larger snapshot length, such as tcpdump -s 256",
 		[GS_LOST_LINKTYPE] = "capture on Ethernet or with tcpdump -i any, which has a link type that is read",
 		[GS_LOST_BAD_IP] = "damaged on the way or made to confuse; `grescope export -v` of the file counts them",
@@ -356,7 +356,7 @@ static int check_losses(struct doctor *d, struct gs_store *st, struct gs_error *
 	for (unsigned i = 1; i < GS_LOST_COUNT; i++) {
 		lost += t.lost[i];
 		if (t.lost[i])
-			finding(d, LOOK, "lost", i < GS_LOST_COUNT ? todo[i] : NULL, "%" PRIu64 " of %" PRIu64 " packets: %s", t.lost[i], t.packets, gs_lost_text(i));
+			finding(d, LOOK, "lost", i < GS_LOST_COUNT ? advice[i] : NULL, "%" PRIu64 " of %" PRIu64 " packets: %s", t.lost[i], t.packets, gs_lost_text(i));
 	}
 	if (t.records_bad)
 		finding(d, LOOK, "lost", "look at these rows of the input", "%" PRIu64 " rows of raw data were not understood", t.records_bad);

@@ -72,6 +72,11 @@ void explain_octets(struct explain *x, const char *field, uint32_t off, uint32_t
 	explain_row(x, field, x->off + off, len, value, meaning, x->source);
 }
 
+const char *explain_set(uint64_t v)
+{
+	return v ? "set" : "";
+}
+
 static void write_octets(const struct field *d, const uint8_t *p, char out[VALUE_MAX])
 {
 	size_t n = 0;

@@ -51,6 +51,8 @@ void explain_fields(struct explain *x, const struct field *list, size_t n);
 /* The big-endian number of len octets (1 to 8) at header offset off; false where they were not captured. */
 bool explain_get(const struct explain *x, uint32_t off, uint32_t len, uint64_t *ret);
 
+const char *explain_set(uint64_t v); /* the words of a flag */
+
 /* ip.c */
 void explain_ipv4(struct explain *x, const struct gs_layer *l);
 void explain_ipv6(struct explain *x, const struct gs_layer *l);

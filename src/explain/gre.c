@@ -9,11 +9,6 @@
 #define FLAG_S 0x1000
 #define FLAG_A 0x0080
 
-static const char *whether(uint64_t v)
-{
-	return v ? "set" : "";
-}
-
 static const char *gre_version(uint64_t v)
 {
 	return v == 0 ? "GRE (RFC 2784, RFC 1701)" : v == 1 ? "enhanced GRE, PPTP (RFC 2637)" : "no version that exists";
@@ -77,14 +72,14 @@ void explain_gre(struct explain *x, const struct gs_layer *l)
 {
 	static const struct field head[] = {
 		{ "gre.flags_and_version", 0, 2, .show = SHOW_HEX },
-		{ "gre.flags.checksum", 0, 2, 15, 1, .words = whether },
-		{ "gre.flags.routing", 0, 2, 14, 1, .words = whether },
-		{ "gre.flags.key", 0, 2, 13, 1, .words = whether },
-		{ "gre.flags.sequence_number", 0, 2, 12, 1, .words = whether },
-		{ "gre.flags.strict_source_route", 0, 2, 11, 1, .words = whether },
+		{ "gre.flags.checksum", 0, 2, 15, 1, .words = explain_set },
+		{ "gre.flags.routing", 0, 2, 14, 1, .words = explain_set },
+		{ "gre.flags.key", 0, 2, 13, 1, .words = explain_set },
+		{ "gre.flags.sequence_number", 0, 2, 12, 1, .words = explain_set },
+		{ "gre.flags.strict_source_route", 0, 2, 11, 1, .words = explain_set },
 		{ "gre.flags.recursion_control", 0, 2, 8, 3 },
 	};
-	static const struct field ack[] = { { "gre.flags.ack", 0, 2, 7, 1, .words = whether } };
+	static const struct field ack[] = { { "gre.flags.ack", 0, 2, 7, 1, .words = explain_set } };
 	static const struct field rest[] = { { "gre.flags.version", 0, 2, 0, 3, .words = gre_version },
 		                             { "gre.proto", 2, 2, .show = SHOW_HEX, .words = explain_ethertype } };
 	uint64_t flags, proto;
@@ -148,7 +143,7 @@ void explain_erspan(struct explain *x, const struct gs_layer *l)
 	};
 	static const struct field encap[] = { { "erspan.encap", 2, 2, 11, 2 } };
 	static const struct field bso[] = { { "erspan.bso", 2, 2, 11, 2 } };
-	static const struct field session[] = { { "erspan.truncated", 2, 2, 10, 1, .words = whether }, { "erspan.spanid", 2, 2, 0, 10 } };
+	static const struct field session[] = { { "erspan.truncated", 2, 2, 10, 1, .words = explain_set }, { "erspan.spanid", 2, 2, 0, 10 } };
 	static const struct field index[] = { { "erspan.index", 4, 4, 0, 20 } };
 	static const struct field third[] = { { "erspan.timestamp", 4, 4 }, { "erspan.sgt", 8, 2 }, { "erspan.p", 10, 2, 15, 1 }, { "erspan.ft", 10, 2, 10, 5 },
 		                              { "erspan.hw", 10, 2, 4, 6 }, { "erspan.direction", 10, 2, 3, 1 }, { "erspan.gra", 10, 2, 1, 2 }, { "erspan.o", 10, 2, 0, 1 } };
@@ -176,8 +171,8 @@ void explain_wccp(struct explain *x, const struct gs_layer *l)
 {
 	static const struct field redirect[] = {
 		/* least significant bit first, whatever the draft's drawing says: so routers send it */
-		{ "gre.wccp.dynamic_service", 0, 1, 0, 1, .words = whether },
-		{ "gre.wccp.alternative_bucket_used", 0, 1, 1, 1, .words = whether },
+		{ "gre.wccp.dynamic_service", 0, 1, 0, 1, .words = explain_set },
+		{ "gre.wccp.alternative_bucket_used", 0, 1, 1, 1, .words = explain_set },
 		{ "gre.wccp.redirect_header_valid", 0, 1, 2, 1 },
 		{ "gre.wccp.service_id", 1, 1 },
 		{ "gre.wccp.alternative_bucket", 2, 1 },

@@ -17,11 +17,6 @@ const char *explain_ip_proto(uint64_t v)
 	return "";
 }
 
-static const char *whether(uint64_t v)
-{
-	return v ? "set" : "";
-}
-
 /* The header's checksum, whole headers only. */
 static const char *sum_verdict(const struct explain *x, uint32_t len)
 {
@@ -46,9 +41,9 @@ void explain_ipv4(struct explain *x, const struct gs_layer *l)
 		{ "ip.dsfield.ecn", 1, 1, 0, 2 },
 		{ "ip.len", 2, 2 },
 		{ "ip.id", 4, 2, .show = SHOW_HEX },
-		{ "ip.flags.rb", 6, 1, 7, 1, .words = whether },
-		{ "ip.flags.df", 6, 1, 6, 1, .words = whether },
-		{ "ip.flags.mf", 6, 1, 5, 1, .words = whether },
+		{ "ip.flags.rb", 6, 1, 7, 1, .words = explain_set },
+		{ "ip.flags.df", 6, 1, 6, 1, .words = explain_set },
+		{ "ip.flags.mf", 6, 1, 5, 1, .words = explain_set },
 		{ "ip.frag_offset", 6, 2, 0, 13 },
 		{ "ip.ttl", 8, 1 },
 		{ "ip.proto", 9, 1, .words = explain_ip_proto },
@@ -92,7 +87,7 @@ void explain_ipv6_ext(struct explain *x, const struct gs_layer *l)
 	static const struct field fragment[] = {
 		{ "ipv6.fraghdr.nxt", 0, 1, .words = explain_ip_proto },
 		{ "ipv6.fraghdr.offset", 2, 2, 3, 13 },
-		{ "ipv6.fraghdr.more", 3, 1, 0, 1, .words = whether },
+		{ "ipv6.fraghdr.more", 3, 1, 0, 1, .words = explain_set },
 		{ "ipv6.fraghdr.ident", 4, 4, .show = SHOW_HEX },
 	};
 	static const struct field hop[] = { { "ipv6.hopopts.nxt", 0, 1, .words = explain_ip_proto }, { "ipv6.hopopts.len", 1, 1 } };

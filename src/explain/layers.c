@@ -1,11 +1,6 @@
 /* layers.c - every kind of layer with its fields and where they are written down; transport headers and what else is of fixed layout */
 #include "explain/fields.h"
 
-static const char *whether(uint64_t v)
-{
-	return v ? "set" : "";
-}
-
 static const char *tcp_flags(uint64_t v)
 {
 	switch (v & 0x3f) {
@@ -98,12 +93,12 @@ static const char *nlpid(uint64_t v)
 
 static const struct field vlan[] = {
 	{ "vlan.priority", 0, 2, 13, 3 },
-	{ "vlan.dei", 0, 2, 12, 1, .words = whether },
+	{ "vlan.dei", 0, 2, 12, 1, .words = explain_set },
 	{ "vlan.id", 0, 2, 0, 12 },
 	{ "vlan.etype", 2, 2, .show = SHOW_HEX, .words = explain_ethertype },
 };
 static const struct field mpls[] = {
-	{ "mpls.label", 0, 4, 12, 20 }, { "mpls.exp", 0, 4, 9, 3 }, { "mpls.bottom", 0, 4, 8, 1, .words = whether }, { "mpls.ttl", 0, 4, 0, 8 },
+	{ "mpls.label", 0, 4, 12, 20 }, { "mpls.exp", 0, 4, 9, 3 }, { "mpls.bottom", 0, 4, 8, 1, .words = explain_set }, { "mpls.ttl", 0, 4, 0, 8 },
 };
 static const struct field pppoe[] = {
 	{ "pppoe.version", 0, 1, 4, 4 }, { "pppoe.type", 0, 1, 0, 4 }, { "pppoe.code", 1, 1, .show = SHOW_HEX }, { "pppoe.session_id", 2, 2, .show = SHOW_HEX },
@@ -150,7 +145,7 @@ static const struct field geneve[] = {
 	{ "geneve.version", 0, 1, 6, 2 }, { "geneve.proto_type", 2, 2, .show = SHOW_HEX, .words = explain_ethertype }, { "geneve.vni", 4, 3, .show = SHOW_HEX },
 };
 static const struct field vxlan[] = { { "vxlan.flags", 0, 2, .show = SHOW_HEX }, { "vxlan.vni", 4, 3 } };
-static const struct field gue[] = { { "gue.version", 0, 1, 6, 2 }, { "gue.control", 0, 1, 5, 1, .words = whether }, { "gue.proto", 1, 1, .words = explain_ip_proto } };
+static const struct field gue[] = { { "gue.version", 0, 1, 6, 2 }, { "gue.control", 0, 1, 5, 1, .words = explain_set }, { "gue.proto", 1, 1, .words = explain_ip_proto } };
 static const struct field ospf[] = { { "ospf.version", 0, 1 }, { "ospf.msg", 1, 1, .words = ospf_type }, { "ospf.packet_length", 2, 2 } };
 static const struct field eigrp[] = { { "eigrp.version", 0, 1 }, { "eigrp.opcode", 1, 1 } };
 static const struct field pim[] = { { "pim.version", 0, 1, 4, 4 }, { "pim.type", 0, 1, 0, 4 } };

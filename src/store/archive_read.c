@@ -33,6 +33,7 @@ struct item {
 	struct gs_buf ladder;
 	uint64_t rungs_left;
 	bool put;             /* it is news, or more of it */
+	uint64_t ours, known; /* sightings of it that the store had before; of them met again in the archive */
 };
 
 struct reader {
@@ -284,8 +285,10 @@ static int item_decide(struct reader *r, bool first)
 		unclear(r, "its sums of pruned rows hold some of %s, which is in the store already: they cannot be told apart and were left out", it->rec.path);
 		return 0;
 	}
-	if (m == M_BEYOND && (first || r->sums == C_SKIP))
+	if (m == M_BEYOND && (first || r->sums == C_SKIP)) {
+		it->ours = ours->tally.sightings;
 		return item_put(r, ours);
+	}
 	if (m == M_BEYOND)
 		unclear(r, "it has more of %s than the store, which read that capture by itself: its rows cannot be told apart and were left out; ingest the "
 		        "capture", it->rec.path);
@@ -409,6 +412,7 @@ static int row_take(struct reader *r)
 	r->rows_left--;
 	r->n_rows += take;
 	r->part.known += !take;
+	r->item.known += r->hold;
 	return r->n_rows == ROWS_AT_ONCE ? rows_flush(r) : 0;
 }
 
@@ -615,12 +619,20 @@ static void part_drop(struct reader *r)
 	item_done(&r->item);
 }
 
-/* The input before is over. */
+/*
+ * The input before is over. Where it is more of one that is here, all rows that are here must have come along: others were read here, after the two parted, and
+ * stand in the archive under other numbers. Pruned rows do not come along, so that an archive with pruned ones does not tell.
+ */
 static int item_end(struct reader *r)
 {
 	int e = r->refused ? 0 : batch_end(r);
 	if (e == 0 && !r->refused)
 		e = item_decide(r, false);
+	if (e == 0 && !r->refused && !r->manifest.pruned && r->item.known < r->item.ours) {
+		r->refused = true;
+		unclear(r, "it has more of %s, which both it and the store have read on since: the rows cannot be told apart and were left out; ingest the capture",
+		        r->item.rec.path);
+	}
 	item_done(&r->item);
 	return e;
 }

@@ -86,7 +86,7 @@ check("a time in the future", code == 1 and said(d, "look", "time", "lies in the
 stale = put("stale.mmdb", mmdb({((192, 0, 2, 0), 24): ("TW", "Taiwan", "Taipei")}, NOW - 400 * DAY))
 code, d = doctor(well, "--asn-db", asn, "--city-db", stale)
 check("a stale database", code == 1 and said(d, "look", "data", "days old") and sum("days old" in f["text"] for f in d["findings"]) == 1, d)
-check("and what to do", any(f["todo"] and "make data" in f["todo"] for f in d["findings"] if f["area"] == "data"), d)
+check("and what to do", any(f["advice"] and "make data" in f["advice"] for f in d["findings"] if f["area"] == "data"), d)
 code, d = doctor(well, "--asn-db", asn)
 check("one kind is missing", code == 1 and said(d, "look", "data", "no city database found"), d)
 p = run("doctor", "--store", well)
@@ -127,7 +127,7 @@ exits("ingest short frames", 0, "ingest", "--store", lost, put("short.pcap", sho
 ingest(lost, times, "beside")
 code, d = doctor(lost)
 check("losses", code == 1 and said(d, "look", "lost", f"{len(times)} of {2 * len(times)} packets: captured part ends"), d)
-check("losses: what to do", any("snapshot length" in (f["todo"] or "") for f in d["findings"]), d)
+check("losses: what to do", any("snapshot length" in (f["advice"] or "") for f in d["findings"]), d)
 folded = db("folded.db")
 exits("ingest in little memory", 0, "ingest", "--memory", "4M", "--window", "86400", "--store", folded,
       put("folded.pcap", pcap([(NOW - DAY, frame((10, i >> 16 & 255, i >> 8 & 255, i & 255))) for i in range(60000)])))

@@ -755,6 +755,24 @@ static void captures_count_once(void **state)
 	assert_int_equal(ingest(b, "x.csv", &x), GS_INPUT_GROWN); /* as the sentence advises */
 	same_answers(a, b, GS_NEED_ALL);
 	close(fd);
+	store_drop(a), store_drop(b);
+
+	/* had from there, and read on both there and here: its rows from then on stand twice under different numbers */
+	a = store_named(), b = store_new();
+	struct rows more = { x.list, 2000, 0 };
+	ingest(a, "x.csv", &half);
+	fd = archive_of(a, NULL);
+	import_well(b, fd, NULL);
+	close(fd);
+	assert_int_equal(ingest(b, "x.csv", &more), GS_INPUT_GROWN);
+	assert_int_equal(ingest(a, "x.csv", &x), GS_INPUT_GROWN);
+	fd = archive_of(a, NULL);
+	assert_int_equal(import(b, fd, &r, &err), GS_ERR_USAGE);
+	assert_non_null(strstr(err.text, "x.csv"));
+	assert_int_equal(r.sightings, 0);
+	assert_int_equal(ingest(b, "x.csv", &x), GS_INPUT_GROWN); /* as the sentence advises */
+	same_answers(a, b, GS_NEED_ALL);
+	close(fd);
 	free(x.list), free(y.list);
 	store_drop(a), store_drop(b);
 }
