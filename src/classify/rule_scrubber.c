@@ -20,7 +20,7 @@
 static bool known(const struct gs_addr *a)
 {
 	for (size_t i = 0; i < sizeof scrubbers / sizeof *scrubbers; i++)
-		if (gs_prefix_contains(&scrubbers[i], a))
+		if (scrubbers[i].base.b[0] == a->b[0] && gs_prefix_contains(&scrubbers[i], a)) /* all are longer than 8: most leave at the first octet */
 			return true;
 	return false;
 }
