@@ -65,7 +65,7 @@ static int log_open(struct gs_source *s, struct gs_error *err)
 	s->state = l;
 	int r = log_reader_new(&l->reader, err);
 	if (r == 0)
-		l->reader->clock.reference = s->modified;
+		log_clock_start(&l->reader->clock, &s->logs, s->modified);
 	return r;
 }
 

@@ -60,7 +60,7 @@ static uint64_t needles_at(const struct log_finder *f, unsigned a, const uint8_t
 }
 
 /* Which pair stands at p, which has an octet behind it: ANCHORS for none. */
-static unsigned pair_at(const uint8_t *p)
+static inline unsigned pair_at(const uint8_t *p)
 {
 	const uint8_t x = lower(p[0]), y = lower(p[1]);
 	unsigned a = 0;
@@ -77,7 +77,7 @@ static block splat(char c)
 }
 
 /* Places of pairs among 16 octets from p on (17 are read), 0xff each. Octets that differ from a pair in the bit of case alone count too: they are looked at again. */
-static block pairs_in(const uint8_t *p)
+static inline block pairs_in(const uint8_t *p)
 {
 	block x, y;
 
