@@ -70,6 +70,7 @@ struct log_row {
 	                        * end, the start was that much before */
 	const char *bad;       /* what cannot be understood: "source", "time", "protocol", ...; NULL while all is well */
 	log_cell bad_cell;     /* and how it was written; empty: it is not there */
+	const char *why;       /* behind bad, in place of "is missing" (empty cell) or "is none that grescope reads" */
 	log_cell rest;         /* where the line may hold another record of the same format: the core asks again with `text` set to this. Must get shorter */
 };
 
@@ -78,7 +79,7 @@ struct log_format {
 	const char *what;           /* for `grescope logs formats`: whose logs these are */
 	/*
 	 * Strings of which every line that read() answers with LOG_GRE, LOG_BAD or LOG_HEADING contains at least one; lower case (they are found in any
-	 * case), ended by NULL. Each must contain one of the pairs that the search anchors at: "47", "gr", "dd", "#f" (log_anchors; the unit test holds
+	 * case), ended by NULL. Each must contain one of the pairs that the search anchors at: "47", "gr", "dd", "#f", "\x1f\x8b" (log_anchors; the unit test holds
 	 * the table to it). A line without any is never parsed. Be as precise as the format allows: "proto=47", not "47".
 	 */
 	const char *const *needles;
@@ -91,7 +92,7 @@ extern const struct log_format *const log_formats[];
 extern const size_t log_formats_n;
 
 /* One per file of src/source/log/; listed in log_table.c in the order in which they are asked. */
-extern const struct log_format log_netfilter;
+extern const struct log_format log_netfilter, log_filterlog, log_pflog, log_dshield, log_unknown;
 
 /* ---- protocol ---- */
 

@@ -18,7 +18,7 @@ struct log_reader {
 	/* the line being read */
 	struct log_line line;
 	uint64_t wanted;           /* formats to ask */
-	const struct log_format *again; /* the format that has more to say of this line */
+	bool again;                /* that format has more to say of this line */
 	bool given;
 };
 

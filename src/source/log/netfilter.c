@@ -121,7 +121,7 @@ static enum log_word read_packet(const struct packet *k, struct log_row *row)
 		return LOG_OTHER;
 	}
 	if (k->twice)
-		return log_fail(row, "line, two packets in one", k->src), LOG_BAD;
+		return row->why = "of one packet came twice", log_fail(row, "field", k->src), LOG_BAD;
 	if (!log_set_src(row, k->src) || !log_set_dst(row, k->dst))
 		return LOG_BAD;
 	log_set_ip_len(row, k->len);
