@@ -156,8 +156,11 @@ static enum log_word ask(struct log_reader *lr, unsigned i, struct log_result *r
 	if (word == LOG_GRE)
 		ret->sighting = row.sighting;
 	lr->last = i;
-	lr->again = row.rest.len && row.rest.len < lr->line.text.len ? f : NULL;
-	lr->line.text = row.rest;
+	const bool both = word == LOG_GRE && row.both && !lr->line.back;
+	lr->again = both || (row.rest.len && row.rest.len < lr->line.text.len) ? f : NULL;
+	if (!both)
+		lr->line.text = row.rest;
+	lr->line.back = both;
 	return word;
 }
 
