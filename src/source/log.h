@@ -58,6 +58,7 @@ struct log_line {
 	log_cell data, msgid; /* RFC 5424: structured data with its brackets ("[junos@2636.1.1.1.2.39 a="b"]"), and the message's name */
 	uint32_t repeated;   /* how often the message came, where the logger says so; the core multiplies packets by it. Else 1 */
 	struct log_time time; /* of the syslog header */
+	bool back;           /* asked once more: for the direction back of the record just read */
 };
 
 /* What a format fills. The core has started the sighting: one packet, protocol 47, fidelity `log`, one source, everything else unknown. */
@@ -72,6 +73,7 @@ struct log_row {
 	log_cell bad_cell;     /* and how it was written; empty: it is not there */
 	const char *why;       /* behind bad, in place of "is missing" (empty cell) or "is none that grescope reads" */
 	log_cell rest;         /* where the line may hold another record of the same format: the core asks again with `text` set to this. Must get shorter */
+	bool both;             /* the record counts what came back too: the core asks once more, with line->back set, before it goes on to `rest` */
 };
 
 struct log_format {

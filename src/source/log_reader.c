@@ -137,7 +137,7 @@ static bool row_finish(struct log_reader *lr, struct log_row *row, struct log_re
 }
 
 /* Asks one format. Result: its word; *ret is filled where that is not LOG_NO. */
-static enum log_word ask(struct log_reader *lr, unsigned i, struct log_result *ret, log_cell *ret_rest)
+static enum log_word ask(struct log_reader *lr, unsigned i, struct log_result *ret)
 {
 	const struct log_format *f = log_formats[i];
 	struct log_row row;
@@ -156,12 +156,13 @@ static enum log_word ask(struct log_reader *lr, unsigned i, struct log_result *r
 	ret->bad_cell = row.bad_cell;
 	if (word == LOG_GRE)
 		ret->sighting = row.sighting;
-	*ret_rest = row.rest;
+	ret->both = row.both;
+	ret->rest = row.rest;
 	return word;
 }
 
 /* Asks all that are wanted, the one that matched last first. One that cannot understand the line has the word only if no other does. */
-static int ask_all(struct log_reader *lr, struct log_result *ret, log_cell *ret_rest)
+static int ask_all(struct log_reader *lr, struct log_result *ret)
 {
 	const unsigned first = lr->last;
 	int bad = -1;
@@ -169,14 +170,12 @@ static int ask_all(struct log_reader *lr, struct log_result *ret, log_cell *ret_
 	for (unsigned k = 0; k <= log_formats_n; k++) {
 		const unsigned i = k == 0 ? first : k - 1;
 		struct log_result r;
-		log_cell rest;
 		if ((k > 0 && i == first) || !(lr->wanted >> i & 1) || !log_formats[i]->read)
 			continue;
-		const enum log_word word = ask(lr, i, &r, &rest);
+		const enum log_word word = ask(lr, i, &r);
 		if (word == LOG_NO || (word == LOG_BAD && bad >= 0))
 			continue;
 		*ret = r;
-		*ret_rest = rest;
 		if (word != LOG_BAD)
 			return (int)i;
 		bad = (int)i;
@@ -184,27 +183,38 @@ static int ask_all(struct log_reader *lr, struct log_result *ret, log_cell *ret_
 	return bad;
 }
 
-bool log_reader_next(struct log_reader *lr, struct log_result *ret)
+/* What there is left to ask after an answer, or after none (NULL) to the question for the direction back. */
+static void ask_on(struct log_reader *lr, const struct log_result *r)
 {
-	log_cell rest = { 0 };
-	int i;
-
-	if (lr->again) {
-		i = (int)lr->last;
-		if (ask(lr, lr->last, ret, &rest) == LOG_NO)
-			return lr->again = false;
-	} else if (!lr->given) {
-		lr->given = true;
-		*ret = (struct log_result){ .word = LOG_NO };
-		i = ask_all(lr, ret, &rest);
-	} else {
-		return false;
+	if (r && r->both && r->word == LOG_GRE && !lr->line.back) {
+		lr->rest = r->rest;
+		lr->line.back = lr->again = true;
+		return;
 	}
-	lr->again = i >= 0 && rest.len > 0 && rest.len < lr->line.text.len;
+	const log_cell rest = lr->line.back ? lr->rest : r ? r->rest : (log_cell){ 0 };
+	lr->line.back = false;
+	lr->again = rest.len > 0 && rest.len < lr->line.text.len;
 	if (lr->again)
 		lr->line.text = rest;
-	if (i >= 0 && log_formats[i] != &log_unknown)
-		lr->last = (unsigned)i;
+}
+
+bool log_reader_next(struct log_reader *lr, struct log_result *ret)
+{
+	while (lr->again) {
+		const bool found = ask(lr, lr->last, ret) != LOG_NO;
+		ask_on(lr, found ? ret : NULL);
+		if (found)
+			return true;
+	}
+	if (lr->given)
+		return false;
+	lr->given = true;
+	*ret = (struct log_result){ .word = LOG_NO };
+	const int i = ask_all(lr, ret);
+	if (i < 0 || log_formats[i] == &log_unknown)
+		return true;
+	lr->last = (unsigned)i;
+	ask_on(lr, ret);
 	return true;
 }
 
