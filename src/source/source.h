@@ -20,7 +20,9 @@ struct gs_source;
 /*
  * What logs do not say themselves. All zero: UTC, and the year from when the file was last written. Lent; must outlive the source.
  */
+struct gs_log_own;
 struct gs_log_options {
+	const struct gs_log_own *own; /* formats of one's own (log_own.h), asked before all others; NULL: none */
 	const struct gs_zone *zone; /* of times without one; NULL: UTC */
 	int year;                   /* of an input's first time without one; 0: the latest that does not put it behind the file's end (log_clock.h) */
 	struct gs_time now;         /* the same for inputs that are no files; 0: times without a year cannot be known there */
