@@ -827,7 +827,7 @@ static void own_formats(void **state)
 		{ "tunnel drop from (?<src>\\S+)", "", "tunnel drop from 192.0.2.1", "bad: mine: time is missing" },
 		{ "tunnel drop from (?<src>\\S+)", "", "Jun  3 12:57:34 fw app: tunnel drop from nowhere", "bad: mine: source `nowhere` is none that grescope reads" },
 		{ "tunnel drop from (?<src>\\S+)", "", "Jun  3 12:57:34 fw app: something else", "no" },
-		{ "(?<src>(a+)+b)", "", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac",
+		{ "(?<src>(a+)+)[bc]$", "", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaad",
 		  "bad: mine: line `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...` takes the pattern too many steps" },
 		/* what is built in is read all the same */
 		{ "tunnel drop from (?<src>\\S+)", "", NF "IN=eth0 OUT= " A REST, T "192.0.2.1>198.51.100.1 x1 len 564 ttl 49 df 1" },
