@@ -3,6 +3,21 @@
 
 const struct log_format *const log_formats[] = {
 	&log_netfilter,
+	&log_asa,
+	&log_ios,
+	&log_junos,
+	&log_fortigate,
+	&log_sophos,
+	&log_checkpoint,
+	&log_cef,
+	&log_paloalto,
+	&log_mikrotik,
+	&log_eve,
+	&log_gcp,
+	&log_azure,
+	&log_zeek,
+	&log_winfw,
+	&log_vpcflow,
 };
 
 const size_t log_formats_n = sizeof log_formats / sizeof *log_formats;
