@@ -267,7 +267,7 @@ static int corridor_input(struct corridor *c, const char *path, int *worst, stru
 	struct gs_source_info info = { 0 };
 	struct gs_source *s = NULL;
 	bool begun = false, fatal = false, again = false;
-	int r = gs_source_open(path, &s, &trouble);
+	int r = gs_source_open_logs(path, gs_inputs_logs(c->inputs), &s, &trouble);
 
 	if (g && r == 0) {
 		corridor_reset(c);
@@ -281,7 +281,7 @@ static int corridor_input(struct corridor *c, const char *path, int *worst, stru
 			gs_source_close(s);
 			corridor_reset(c);
 			again = false;
-			r = gs_source_open(path, &s, &trouble);
+			r = gs_source_open_logs(path, gs_inputs_logs(c->inputs), &s, &trouble);
 			if (r == 0)
 				r = corridor_read(c, s, &trouble, &fatal, &again);
 		}

@@ -48,7 +48,7 @@ static enum source_match log_match(const uint8_t *start, size_t len, bool whole)
 		struct log_line cut;
 		log_reader_line(lr, line, true);
 		log_reader_next(lr, &r);
-		if (r.word != LOG_NO || log_prefix(line, &cut))
+		if ((r.word != LOG_NO && r.format != &log_unknown) || log_prefix(line, &cut))
 			m = MATCH_YES;
 		p = nl ? nl + 1 : end;
 	}
@@ -65,7 +65,7 @@ static int log_open(struct gs_source *s, struct gs_error *err)
 	s->state = l;
 	int r = log_reader_new(&l->reader, err);
 	if (r == 0)
-		l->reader->clock.reference = s->modified;
+		log_clock_start(&l->reader->clock, &s->logs, s->modified);
 	return r;
 }
 
@@ -163,7 +163,7 @@ static bool line_next(struct gs_source *s, struct gs_tally *tally)
 		const log_cell line = { (const char *)start, (size_t)(stop - start) };
 		p = nl ? nl + 1 : end;
 		window_move(s, p);
-		if (!memchr(line.text, '\0', line.len)) {
+		if (!memchr(line.text, '\0', line.len) || memmem(line.text, line.len, "\x1f\x8b\x08", 3)) {
 			log_reader_line(l->reader, line, false);
 			l->in_line = true;
 			return true;

@@ -71,6 +71,7 @@ struct log_row {
 	                        * end, the start was that much before */
 	const char *bad;       /* what cannot be understood: "source", "time", "protocol", ...; NULL while all is well */
 	log_cell bad_cell;     /* and how it was written; empty: it is not there */
+	const char *why;       /* behind bad, in place of "is missing" (empty cell) or "is none that grescope reads" */
 	log_cell rest;         /* where the line may hold another record of the same format: the core asks again with `text` set to this. Must get shorter */
 	bool both;             /* the record counts what came back too: the core asks once more, with line->back set, before it goes on to `rest` */
 };
@@ -80,7 +81,7 @@ struct log_format {
 	const char *what;           /* for `grescope logs formats`: whose logs these are */
 	/*
 	 * Strings of which every line that read() answers with LOG_GRE, LOG_BAD or LOG_HEADING contains at least one; lower case (they are found in any
-	 * case), ended by NULL. Each must contain one of the pairs that the search anchors at: "47", "gr", "dd", "#f" (log_anchors; the unit test holds
+	 * case), ended by NULL. Each must contain one of the pairs that the search anchors at: "47", "gr", "dd", "#f", "\x1f\x8b" (log_anchors; the unit test holds
 	 * the table to it). A line without any is never parsed. Be as precise as the format allows: "proto=47", not "47".
 	 */
 	const char *const *needles;
@@ -93,7 +94,7 @@ extern const struct log_format *const log_formats[];
 extern const size_t log_formats_n;
 
 /* One per file of src/source/log/; listed in log_table.c in the order in which they are asked. */
-extern const struct log_format log_netfilter;
+extern const struct log_format log_netfilter, log_filterlog, log_pflog, log_dshield, log_unknown;
 extern const struct log_format log_asa, log_azure, log_cef, log_checkpoint, log_eve, log_fortigate, log_gcp, log_ios, log_junos, log_mikrotik, log_paloalto, log_sophos,
 	log_vpcflow, log_winfw, log_zeek;
 

@@ -2,7 +2,8 @@
 #include "source/log.h"
 
 const struct log_format *const log_formats[] = {
-	&log_netfilter,
+	&log_netfilter, &log_filterlog,
+	&log_pflog,
 	&log_asa,
 	&log_ios,
 	&log_junos,
@@ -18,6 +19,8 @@ const struct log_format *const log_formats[] = {
 	&log_zeek,
 	&log_winfw,
 	&log_vpcflow,
+	&log_dshield,
+	&log_unknown, /* the last */
 };
 
 const size_t log_formats_n = sizeof log_formats / sizeof *log_formats;
