@@ -4,21 +4,23 @@
  *   106010  Deny inbound PROTO src IF:A dst IF:B
  *   106023  Deny PROTO src IF:A[/port][(user)] dst IF:B[/port][(user)] [(type t, code c)] by access-group "NAME" [hash, hash]
  *   106021  Deny PROTO reverse path check from A to B on interface IF
- *   106100  access-list NAME denied|permitted|est-allowed PROTO IF/A(port)[(user)] -> IF/B(port) hit-cnt N first hit | N-second interval [hash, hash]
+ *   106100  access-list NAME denied|permitted|est-allowed PROTO IF/A(port)[(user)] -> IF/B(port) hit-cnt N first hit | N-second
+ *     interval [hash, hash]
  *   106102, 106103  the same with "for user 'NAME'" before the interface and a blank before the ports
  *   302017  Built inbound|outbound GRE connection ID from IF:A[/call] (A'[/call]) to IF:B/call (B'/call)
  *   302018  Teardown GRE connection ID from ... to ... duration H:MM:SS bytes N
  *   305006  ... translation creation failed for PROTO src IF:A dst IF:B
  *
- * 106014 (Deny inbound icmp) has the shape of 106010 and is never GRE. PROTO is a name, a number or "protocol N". Messages are known by their words: loggers cut the
- * %ASA- tag off, and its severity and class vary.
+ * 106014 (Deny inbound icmp) has the shape of 106010 and is never GRE. PROTO is a name, a number or "protocol N". Messages are known by
+ * their words: loggers cut the %ASA- tag off, and its severity and class vary.
  *
- * Evidence: addresses, time, hit counts. 106100 counts the hits of an interval, its "first hit" is the first of them. A GRE connection is one direction of PPTP; the
- * number behind / is a call id, not a port, and is not read. `bytes` of 302018 is not documented to count IP headers and is left out; a connection that was logged
- * when it was built and when it ended is two records of at least one packet. No length, TTL or DF anywhere.
- * Trap: with `names` on, the firewall writes its name for an address: such a line says no source.
+ * Evidence: addresses, time, hit counts. 106100 counts the hits of an interval, its "first hit" is the first of them. A GRE connection is
+ * one direction of PPTP; the number behind / is a call id, not a port, and is not read. `bytes` of 302018 is not documented to count IP
+ * headers and is left out; a connection that was logged when it was built and when it ended is two records of at least one packet. No
+ * length, TTL or DF anywhere. Trap: with `names` on, the firewall writes its name for an address: such a line says no source.
  *
- * Source: Cisco Secure Firewall ASA Series Syslog Messages, 101001-199021 and 302003-342008. Public GRE lines: 106010, 106023 (decoder tests), 302017, 302018 (made for a test).
+ * Source: Cisco Secure Firewall ASA Series Syslog Messages, 101001-199021 and 302003-342008. Public GRE lines: 106010, 106023 (decoder
+ * tests), 302017, 302018 (made for a test).
  */
 #include "source/log/record.h"
 
@@ -182,8 +184,11 @@ static enum log_word asa_read(const struct log_line *line, void *state, struct l
 		const char *words;
 		enum log_word (*read)(struct log_row *row, log_cell m);
 	} forms[] = {
-		{ "Deny ", deny },           { "access-list ", access_list },        { "Built inbound ", connection },
-		{ "Built outbound ", connection }, { "Teardown ", connection },
+		{ "Deny ", deny },
+		{ "access-list ", access_list },
+		{ "Built inbound ", connection },
+		{ "Built outbound ", connection },
+		{ "Teardown ", connection },
 	};
 	static const char failed[] = "translation creation failed for ";
 

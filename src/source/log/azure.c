@@ -1,18 +1,23 @@
 /*
  * azure.c - Azure virtual network flow logs
  *
- *   {"records":[{"time":"...", ... "flowRecords":{"flows":[{"aclID":"...","flowGroups":[{"rule":"...","flowTuples":["TUPLE","TUPLE"]}]}]}}]}
- *   TUPLE: ms since 1970,SRC,DST,sport,dport,protocol number,I|O,B|C|E|D,encryption,packets sent,bytes sent,packets received,bytes received
+ *   {"records":[{"time":"...", ...
+ *     "flowRecords":{"flows":[{"aclID":"...","flowGroups":[{"rule":"...","flowTuples":["TUPLE","TUPLE"]}]}]}}]}
+ *   TUPLE: ms since 1970,SRC,DST,sport,dport,protocol number,I|O,B|C|E|D,encryption,packets sent,bytes sent,packets received,bytes
+ *     received
  *
  * Tuples are found by themselves, so it does not matter how the JSON around them is broken into lines, or whether it is whole.
  *
- * Can protocol 47 occur? Hardly: Azure drops GRE inside virtual networks, and no document says whether what it drops so is logged. Tuples do hold the protocol as a number, so
- * they are read. Network security group flow logs cannot: their tuples know T (TCP) and U (UDP) only.
+ * Can protocol 47 occur? Hardly: Azure drops GRE inside virtual networks, and no document says whether what it drops so is logged. Tuples
+ * do hold the protocol as a number, so they are read. Network security group flow logs cannot: their tuples know T (TCP) and U (UDP)
+ * only.
  *
- * Evidence: addresses, time, and of C and E tuples the packets and octets (headers included) of both directions since the last tuple: one row each. B (begin) and D (denied) have no
- * counts: one packet. So a flow that was seen from its beginning counts one packet more than it had. No length of one packet, TTL or DF.
+ * Evidence: addresses, time, and of C and E tuples the packets and octets (headers included) of both directions since the last tuple: one
+ * row each. B (begin) and D (denied) have no counts: one packet. So a flow that was seen from its beginning counts one packet more than
+ * it had. No length of one packet, TTL or DF.
  *
- * Source: Microsoft Learn, Virtual network flow logs (log format); Azure Virtual Network FAQ (protocols); NSG flow logs overview. Public GRE lines: none found.
+ * Source: Microsoft Learn, Virtual network flow logs (log format); Azure Virtual Network FAQ (protocols); NSG flow logs overview. Public
+ * GRE lines: none found.
  */
 #include "source/log/record.h"
 
@@ -54,8 +59,9 @@ static enum log_word tuple_read(const struct log_line *line, struct log_row *row
 	log_set_flow(row);
 	if (!log_set_src(row, cells[SRC]) || !log_set_dst(row, cells[DST]) || !log_set_time(row, cells[TIME]))
 		return LOG_BAD;
-	return log_sides_end(line, row,
-			     &(struct log_sides){ .packets = { cells[PACKETS], cells[PACKETS_BACK] }, .bytes = { cells[BYTES], cells[BYTES_BACK] } });
+	return log_sides_end(
+		line, row,
+		&(struct log_sides){ .packets = { cells[PACKETS], cells[PACKETS_BACK] }, .bytes = { cells[BYTES], cells[BYTES_BACK] } });
 }
 
 static enum log_word azure_read(const struct log_line *line, void *state, struct log_row *row)

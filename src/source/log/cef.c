@@ -5,11 +5,14 @@
  *   LEEF:1.0|Vendor|Product|Version|Event|devTime=Nov 22 2026 12:00:01<TAB>src=A<TAB>dst=B<TAB>proto=47 ...
  *   LEEF:2.0|Vendor|Product|Version|Event|^|src=A^dst=B^...     the separator as itself or as x5E, 0x5E; without that field: tab
  *
- * CEF values may have blanks in them and end where the next key= begins; = is written \= in them. IPv6 addresses may stand in c6a2 (source) and c6a3 (destination).
+ * CEF values may have blanks in them and end where the next key= begins; = is written \= in them. IPv6 addresses may stand in c6a2
+ * (source) and c6a3 (destination).
  *
- * Evidence: addresses; time: rt, devTime, start or end, else the header's. One packet a line: cnt counts events, in and out octets of whatever layer the vendor took.
+ * Evidence: addresses; time: rt, devTime, start or end, else the header's. One packet a line: cnt counts events, in and out octets of
+ * whatever layer the vendor took.
  *
- * Source: ArcSight Common Event Format, Implementing CEF, version 25; IBM Log Event Extended Format (LEEF), version 2. Public GRE lines: none found.
+ * Source: ArcSight Common Event Format, Implementing CEF, version 25; IBM Log Event Extended Format (LEEF), version 2. Public GRE lines:
+ * none found.
  */
 #include "source/log/record.h"
 
@@ -20,9 +23,9 @@ struct fields {
 static void put(struct fields *f, log_cell key, log_cell value)
 {
 	const struct log_wanted wanted[] = {
-		{ "src", &f->src },         { "dst", &f->dst },   { "c6a2", &f->src6 }, { "c6a3", &f->dst6 },
-		{ "proto", &f->protocol },  { "rt", &f->received }, { "devTime", &f->dev_time }, { "start", &f->start },
-		{ "end", &f->end },
+		{ "src", &f->src },          { "dst", &f->dst },        { "c6a2", &f->src6 },
+		{ "c6a3", &f->dst6 },        { "proto", &f->protocol }, { "rt", &f->received },
+		{ "devTime", &f->dev_time }, { "start", &f->start },    { "end", &f->end },
 	};
 
 	log_wanted_put(wanted, sizeof wanted / sizeof *wanted, key, log_trim(value));

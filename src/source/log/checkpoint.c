@@ -1,13 +1,15 @@
 /*
  * checkpoint.c - Check Point Log Exporter: key:"value" of its syslog form, key=value| of its Splunk form
  *
- *   <134>1 2026-11-22T11:00:01Z HOST CheckPoint 1930 - [action:"Drop"; flags:"..."; ifdir:"inbound"; ... time:"1795345201"; ... src:"A"; dst:"B"; proto:"47"; ...]
+ *   <134>1 2026-11-22T11:00:01Z HOST CheckPoint 1930 - [action:"Drop"; flags:"..."; ifdir:"inbound"; ... time:"1795345201"; ...
+ *     src:"A"; dst:"B"; proto:"47"; ...]
  *   time=1795345201|hostname=HOST|product=Firewall|action=Drop|...|src=A|dst=B|proto=47|...
  *
  * Its CEF and LEEF forms are read by cef.c.
  *
- * Evidence: addresses, time (`time`, seconds since 1970, else the header's). One packet a line: connections that are accounted tell packets of both directions in one
- * number, and nobody says which. `src` may be a name where the exporter resolves: such a line says no source. No length, TTL or DF.
+ * Evidence: addresses, time (`time`, seconds since 1970, else the header's). One packet a line: connections that are accounted tell
+ * packets of both directions in one number, and nobody says which. `src` may be a name where the exporter resolves: such a line says no
+ * source. No length, TTL or DF.
  *
  * Source: Check Point sk122323, Log Exporter (formats syslog, splunk), Log Fields. Public GRE lines: none found.
  */
@@ -20,7 +22,10 @@ struct fields {
 static void put(struct fields *f, log_cell key, log_cell value)
 {
 	const struct log_wanted wanted[] = {
-		{ "src", &f->src }, { "dst", &f->dst },     { "proto", &f->protocol },     { "time", &f->time },
+		{ "src", &f->src },
+		{ "dst", &f->dst },
+		{ "proto", &f->protocol },
+		{ "time", &f->time },
 	};
 
 	log_wanted_put(wanted, sizeof wanted / sizeof *wanted, key, value);

@@ -6,21 +6,47 @@
  *
  * proto is a name of /etc/protocols, or its number where that file is missing: "047" before Suricata 6, then "47".
  *
- * Evidence by event_type: flow: packets of both directions (one row each), start and end. netflow: packets of one direction, start, end, lowest and highest TTL. drop: one packet with its IP
- * length (IPv6: that of the payload) and TTL. alert, anomaly and others: one packet. An alert on what lies inside a tunnel has the inner addresses outside, and those of the tunnel in
- * "tunnel": where that names GRE they are the record, and the others are what is inside. Octets count whole frames: they are left out. No DF.
- * Traps: an alert carries counts of its flow so far: not read. One packet can have alerts, a drop and be part of a flow: each is a record; who wants packets once logs one type.
+ * Evidence by event_type: flow: packets of both directions (one row each), start and end. netflow: packets of one direction, start, end,
+ * lowest and highest TTL. drop: one packet with its IP length (IPv6: that of the payload) and TTL. alert, anomaly and others: one packet.
+ * An alert on what lies inside a tunnel has the inner addresses outside, and those of the tunnel in "tunnel": where that names GRE they
+ * are the record, and the others are what is inside. Octets count whole frames: they are left out. No DF. Traps: an alert carries counts
+ * of its flow so far: not read. One packet can have alerts, a drop and be part of a flow: each is a record; who wants packets once logs
+ * one type.
  *
- * Source: Suricata User Guide, Eve JSON Format; src/output-json.c (protocol names), output-json-drop.c (lengths), output-json-alert.c (tunnel). Public GRE lines: none found.
+ * Source: Suricata User Guide, Eve JSON Format; src/output-json.c (protocol names), output-json-drop.c (lengths), output-json-alert.c
+ * (tunnel). Public GRE lines: none found.
  */
 #include "source/log/record.h"
 
-enum { STAMP, TYPE, SRC, DST, PROTO, FLOW_THERE, FLOW_BACK, FLOW_START, FLOW_END, NET_PKTS, NET_START, NET_END, TTL_MIN, TTL_MAX, DROP_LEN, DROP_TTL, DROP_HOPS, TUN_SRC, TUN_DST, TUN_PROTO, FIELDS };
+enum {
+	STAMP,
+	TYPE,
+	SRC,
+	DST,
+	PROTO,
+	FLOW_THERE,
+	FLOW_BACK,
+	FLOW_START,
+	FLOW_END,
+	NET_PKTS,
+	NET_START,
+	NET_END,
+	TTL_MIN,
+	TTL_MAX,
+	DROP_LEN,
+	DROP_TTL,
+	DROP_HOPS,
+	TUN_SRC,
+	TUN_DST,
+	TUN_PROTO,
+	FIELDS
+};
 
-static const char *const paths[FIELDS] = { "timestamp",       "event_type",      "src_ip",          "dest_ip",     "proto",
-					   "flow.pkts_toserver", "flow.pkts_toclient", "flow.start",      "flow.end",    "netflow.pkts",
-					   "netflow.start",   "netflow.end",     "netflow.min_ttl", "netflow.max_ttl", "drop.len",
-					   "drop.ttl",        "drop.hoplimit",   "tunnel.src_ip",   "tunnel.dest_ip", "tunnel.proto" };
+static const char *const paths[FIELDS] = {
+	"timestamp",  "event_type", "src_ip",        "dest_ip",       "proto",          "flow.pkts_toserver", "flow.pkts_toclient",
+	"flow.start", "flow.end",   "netflow.pkts",  "netflow.start", "netflow.end",    "netflow.min_ttl",    "netflow.max_ttl",
+	"drop.len",   "drop.ttl",   "drop.hoplimit", "tunnel.src_ip", "tunnel.dest_ip", "tunnel.proto"
+};
 
 static bool times_set(struct log_row *row, log_cell start, log_cell end)
 {
@@ -99,7 +125,9 @@ static enum log_word eve_read(const struct log_line *line, void *state, struct l
 	return log_sides_end(line, row, &(struct log_sides){ .packets = { c[FLOW_THERE], c[FLOW_BACK] } });
 }
 
-static const char *const needles[] = { "\"proto\":\"gre\"", "\"proto\": \"gre\"", "\"proto\":\"47\"", "\"proto\": \"47\"", "\"proto\":\"047\"", "\"proto\": \"047\"", NULL };
+static const char *const needles[] = {
+	"\"proto\":\"gre\"", "\"proto\": \"gre\"", "\"proto\":\"47\"", "\"proto\": \"47\"", "\"proto\":\"047\"", "\"proto\": \"047\"", NULL
+};
 
 const struct log_format log_eve = {
 	.name = "suricata",

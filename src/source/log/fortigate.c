@@ -1,17 +1,20 @@
 /*
  * fortigate.c - Fortinet FortiGate traffic logs, key=value
  *
- *   date=2026-11-22 time=12:00:01 ... logid="0000000013" type="traffic" subtype="forward" ... eventtime=1795348801123456789 tz="+0100" srcip=A ... dstip=B ...
+ *   date=2026-11-22 time=12:00:01 ... logid="0000000013" type="traffic" subtype="forward" ... eventtime=1795348801123456789 tz="+0100"
+ *     srcip=A ... dstip=B ...
  *     proto=47 action="deny" ... service="GRE" duration=0 sentbyte=0 rcvdbyte=0 sentpkt=0 rcvdpkt=0 ...
  *
- * Separated by blanks, or by commas where `set format csv` is. Only type="traffic": the utm and anomaly logs repeat sessions that are counted here. logid ...20 are the
- * interim statistics of a long session, whose counts are in the line that ends it: no record, so a session that still runs is not seen.
+ * Separated by blanks, or by commas where `set format csv` is. Only type="traffic": the utm and anomaly logs repeat sessions that are
+ * counted here. logid ...20 are the interim statistics of a long session, whose counts are in the line that ends it: no record, so a
+ * session that still runs is not seen.
  *
- * Evidence: addresses, time, counts of both directions (one row each), length in time; the line is written at the end. eventtime is UTC, in seconds or, since 6.2,
- * nanoseconds; without it date, time and tz; without tz the reader's zone. A denied packet has all counts 0 and is one packet. Octets are those of IP packets.
- * Ports may be absent. No length of one packet, TTL or DF. CEF is read by its own format.
+ * Evidence: addresses, time, counts of both directions (one row each), length in time; the line is written at the end. eventtime is UTC,
+ * in seconds or, since 6.2, nanoseconds; without it date, time and tz; without tz the reader's zone. A denied packet has all counts 0 and
+ * is one packet. Octets are those of IP packets. Ports may be absent. No length of one packet, TTL or DF. CEF is read by its own format.
  *
- * Source: FortiOS Log Message Reference, traffic (0000000013 LOG_ID_TRAFFIC_END_FORWARD, 0000000020 LOG_ID_TRAFFIC_STAT). Public GRE lines: none found.
+ * Source: FortiOS Log Message Reference, traffic (0000000013 LOG_ID_TRAFFIC_END_FORWARD, 0000000020 LOG_ID_TRAFFIC_STAT). Public GRE
+ * lines: none found.
  */
 #include "source/log/record.h"
 

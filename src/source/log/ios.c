@@ -1,18 +1,22 @@
 /*
  * ios.c - access-list logs of Cisco IOS, IOS XE, IOS XR and NX-OS
  *
- *   %SEC-6-IPACCESSLOGNP: list NAME denied|permitted 47 A -> B, N packet[s]                         NP: protocols without a name, RP: with one
+ *   %SEC-6-IPACCESSLOGNP: list NAME denied|permitted 47 A -> B, N packet[s]                         NP: protocols without a name, RP:
+ *     with one
  *   %SEC-6-IPACCESSLOGRP: list NAME denied gre A [(IF MAC)] -> B, N packets                         log-input adds interface and MAC
  *   %IPV6_ACL-6-ACCESSLOGNP: list NAME/SEQ denied 47 A -> B, N packets
  *   %FMANFP-6-IPACCESSLOGNP: [Chassis n ]F0: fman_fp_image: list NAME denied 47 [MAC] A [IF]-> B, N packets     IOS XE
  *   %ACL-IPV4_ACL-6-IPACCESSLOGNP : access-list NAME (SEQ) deny|permit gre A -> B, N packets        IOS XR
- *   %ACLLOG-6-ACLLOG_FLOW_INTERVAL: Src IP: A, Dst IP: B, Src Port: 0, ..., Protocol: "GRE"(47), ... Hit-count = N    NX-OS; older: Source IP, Destination IP
+ *   %ACLLOG-6-ACLLOG_FLOW_INTERVAL: Src IP: A, Dst IP: B, Src Port: 0, ..., Protocol: "GRE"(47), ... Hit-count = N    NX-OS; older:
+ *     Source IP, Destination IP
  *
- * Evidence: addresses, time, packets. N counts the packets since the last message for the pair (five minutes or a threshold), so N packets may be older than the
- * time by that much: how much is not said. Protocol 0 is a standard list, which looks at no protocol: not GRE. IPACCESSLOGRL tells that messages were lost, not
- * what of: no record. No length, TTL or DF. Trap: which of the two times of a line (device, collector) counts is the prefix's matter.
+ * Evidence: addresses, time, packets. N counts the packets since the last message for the pair (five minutes or a threshold), so N
+ * packets may be older than the time by that much: how much is not said. Protocol 0 is a standard list, which looks at no protocol: not
+ * GRE. IPACCESSLOGRL tells that messages were lost, not what of: no record. No length, TTL or DF. Trap: which of the two times of a line
+ * (device, collector) counts is the prefix's matter.
  *
- * Source: Cisco IOS System Message Guide (SEC, IPV6_ACL), Cisco IOS XE FMANFP messages, NX-OS System Messages Reference (ACLLOG). Public GRE lines: none found.
+ * Source: Cisco IOS System Message Guide (SEC, IPV6_ACL), Cisco IOS XE FMANFP messages, NX-OS System Messages Reference (ACLLOG). Public
+ * GRE lines: none found.
  */
 #include "source/log/record.h"
 
@@ -128,8 +132,8 @@ static enum log_word ios_read(const struct log_line *line, void *state, struct l
 	return at ? nxos_read(row, log_from(all, at)) : LOG_NO;
 }
 
-static const char *const needles[] = { "denied 47 ", "denied gre ", "permitted 47 ", "permitted gre ", "deny 47 ", "deny gre ", "permit 47 ",
-				       "permit gre ", "\"(47)", "\"gre\"", NULL };
+static const char *const needles[] = { "denied 47 ", "denied gre ", "permitted 47 ", "permitted gre ", "deny 47 ", "deny gre ",
+				       "permit 47 ", "permit gre ", "\"(47)",        "\"gre\"",        NULL };
 
 const struct log_format log_ios = {
 	.name = "cisco-ios",

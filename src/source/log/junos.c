@@ -1,18 +1,20 @@
 /*
  * junos.c - Juniper SRX session logs, RT_FLOW: structured and plain
  *
- *   <14>1 TIME HOST RT_FLOW - RT_FLOW_SESSION_CLOSE [junos@2636.1.1.1.2.N reason=".." source-address="A" ... destination-address="B" ... protocol-id="47"
+ *   <14>1 TIME HOST RT_FLOW - RT_FLOW_SESSION_CLOSE [junos@2636.1.1.1.2.N reason=".." source-address="A" ... destination-address="B"
+ *     ... protocol-id="47"
  *     packets-from-client="n" bytes-from-client="n" packets-from-server="n" bytes-from-server="n" elapsed-time="s" ...]
  *   RT_FLOW_SESSION_DENY: session denied A/0->B/0 SERVICE 47(0) POLICY FROM TO ...
  *   RT_FLOW_SESSION_CREATE: session created A/0->B/0 [0x0] SERVICE A'/0->B'/0 [0x0] RULE RULE 47 POLICY FROM TO ID ...
  *   RT_FLOW_SESSION_CLOSE: session closed REASON: A/0->B/0 ... 47 POLICY FROM TO ID n(bytes) n(bytes) SECONDS ...
  *
- * Plain layouts differ by release (connection tags, kinds of NAT rule), so the protocol is found as the first word after the addresses that is a number, or a number
- * with the ICMP type in brackets; the counts of a CLOSE are the first two words n(n) behind it. A NAT rule or a service that is named by a number alone would be
- * taken for it. Names end in _LS inside logical systems. APPTRACK lines repeat the same sessions and are not read.
+ * Plain layouts differ by release (connection tags, kinds of NAT rule), so the protocol is found as the first word after the addresses
+ * that is a number, or a number with the ICMP type in brackets; the counts of a CLOSE are the first two words n(n) behind it. A NAT rule
+ * or a service that is named by a number alone would be taken for it. Names end in _LS inside logical systems. APPTRACK lines repeat the
+ * same sessions and are not read.
  *
- * Evidence: addresses before NAT, time, and of a CLOSE the packets and octets of both directions (one row each; octets are those of IP packets) and its length in time.
- * CREATE and DENY are one packet. No length, TTL or DF.
+ * Evidence: addresses before NAT, time, and of a CLOSE the packets and octets of both directions (one row each; octets are those of IP
+ * packets) and its length in time. CREATE and DENY are one packet. No length, TTL or DF.
  *
  * Source: Junos OS System Log Explorer, RT_FLOW_SESSION_CREATE, _CLOSE, _DENY and _LS. Public GRE lines: none found.
  */

@@ -1,12 +1,14 @@
 /*
  * mikrotik.c - RouterOS firewall log
  *
- *   [TOPICS ][PREFIX ]CHAIN: in:IF out:IF[, connection-state:STATE[,NAT]][ src-mac MAC], proto PROTO, A->B[, NAT A->B->C][, prio N->M], len N
+ *   [TOPICS ][PREFIX ]CHAIN: in:IF out:IF[, connection-state:STATE[,NAT]][ src-mac MAC], proto PROTO, A->B[, NAT A->B->C][, prio
+ *     N->M], len N
  *
- * PROTO: a name with flags, "TCP (SYN)", GRE, or a number. With ports A is ADDR:port, IPv6 then in brackets. Dates are local, without a year in older releases, and a log
- * that was printed without them has none.
+ * PROTO: a name with flags, "TCP (SYN)", GRE, or a number. With ports A is ADDR:port, IPv6 then in brackets. Dates are local, without a
+ * year in older releases, and a log that was printed without them has none.
  *
- * Evidence: addresses, time, len: the IP total length (a TCP SYN has 60, a RST 40); it is read for IPv4 only. No TTL, no DF: such a line is no remnant by length.
+ * Evidence: addresses, time, len: the IP total length (a TCP SYN has 60, a RST 40); it is read for IPv4 only. No TTL, no DF: such a line
+ * is no remnant by length.
  *
  * Source: MikroTik documentation, Firewall - Filter (action=log), Log. Public GRE lines: one in a parser's test, with made-up addresses.
  */

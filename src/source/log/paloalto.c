@@ -7,11 +7,13 @@
  *
  * subtype: start, end, drop, deny. Later releases append columns. Cells with commas are quoted. PROTO is a name (gre) or a number.
  *
- * Evidence: addresses before NAT, start and length in time, packets of both directions (one row each). Times are the firewall's own, without a zone. Bytes are left out:
- * the session counters of PAN-OS count link-layer headers too, as far as is known, and no document says otherwise. `start` is one packet: the log of a session that is
- * logged at both ends counts one packet more than it had, and GRE sessions, which live for months, are seen only so. No length of one packet, TTL or DF.
+ * Evidence: addresses before NAT, start and length in time, packets of both directions (one row each). Times are the firewall's own,
+ * without a zone. Bytes are left out: the session counters of PAN-OS count link-layer headers too, as far as is known, and no document
+ * says otherwise. `start` is one packet: the log of a session that is logged at both ends counts one packet more than it had, and GRE
+ * sessions, which live for months, are seen only so. No length of one packet, TTL or DF.
  *
- * Source: PAN-OS Administrator's Guide, Traffic Log Fields (columns), Log Settings of a Policy (session start for GRE). Public GRE lines: none found.
+ * Source: PAN-OS Administrator's Guide, Traffic Log Fields (columns), Log Settings of a Policy (session start for GRE). Public GRE lines:
+ * none found.
  */
 #include "source/log/record.h"
 

@@ -29,8 +29,8 @@ void log_wanted_find(log_cell m, const struct log_wanted *wanted, size_t n)
 static bool joined_read(log_cell date, log_cell time, log_cell zone, struct log_time *ret)
 {
 	char text[80];
-	const int n = snprintf(text, sizeof text, "%.*s %.*s%s%.*s", (int)date.len, date.text, (int)time.len, time.text, zone.len > 0 ? " " : "",
-			       (int)zone.len, zone.text);
+	const int n = snprintf(text, sizeof text, "%.*s %.*s%s%.*s", (int)date.len, date.text, (int)time.len, time.text,
+			       zone.len > 0 ? " " : "", (int)zone.len, zone.text);
 
 	return n > 0 && (size_t)n < sizeof text && log_time_read((log_cell){ text, (size_t)n }, ret);
 }

@@ -30,8 +30,8 @@ void log_wanted_put(const struct log_wanted *wanted, size_t n, log_cell key, log
 void log_wanted_find(log_cell m, const struct log_wanted *wanted, size_t n);
 
 /*
- * Sets the row's time from a date, a time of day and a zone (empty: none) that stand apart. A zone that means more than one thing ("IST") is left out: the reader's
- * zone counts then. False, with row->bad set, where they are no time.
+ * Sets the row's time from a date, a time of day and a zone (empty: none) that stand apart. A zone that means more than one thing ("IST")
+ * is left out: the reader's zone counts then. False, with row->bad set, where they are no time.
  */
 bool log_time_join(struct log_row *row, log_cell date, log_cell time, log_cell zone);
 
@@ -39,8 +39,8 @@ bool log_time_join(struct log_row *row, log_cell date, log_cell time, log_cell z
 void log_seconds_set(struct log_row *row, log_cell seconds, bool start);
 
 /*
- * A sighting has one source. A record that says "12 packets there, 3 back" is two of them, each with its own counts: the core asks a second time for what came
- * back (row->both, line->back), and the line is read again with the sides changed over.
+ * A sighting has one source. A record that says "12 packets there, 3 back" is two of them, each with its own counts: the core asks a
+ * second time for what came back (row->both, line->back), and the line is read again with the sides changed over.
  */
 struct log_sides {
 	log_cell packets[2]; /* [0]: from source to destination, [1]: back. Empty, "-" and 0 are all the same: not counted */
@@ -48,8 +48,8 @@ struct log_sides {
 };
 
 /*
- * Ends a row whose source and destination are set. Where nothing is counted it stays one packet from the source: a record is never less. Counted: fidelity
- * `flow`. Result: LOG_GRE, or LOG_BAD where a count is no number.
+ * Ends a row whose source and destination are set. Where nothing is counted it stays one packet from the source: a record is never less.
+ * Counted: fidelity `flow`. Result: LOG_GRE, or LOG_BAD where a count is no number.
  */
 enum log_word log_sides_end(const struct log_line *line, struct log_row *row, const struct log_sides *s);
 

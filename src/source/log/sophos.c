@@ -1,17 +1,22 @@
 /*
  * sophos.c - Sophos: SFOS (XG, XGS) firewall log and UTM packet filter log
  *
- *   SFOS  device="SFW" date=2026-11-22 time=12:00:01 timezone="CET" ... log_type="Firewall" log_component="Firewall Rule" log_subtype="Denied" ... duration=0 ...
- *         src_ip=A ... dst_ip=B ... protocol="GRE" src_port=0 dst_port=0 sent_pkts=0 recv_pkts=0 sent_bytes=0 recv_bytes=0 ... connevent="Start|Interim|Stop" ...
+ *   SFOS  device="SFW" date=2026-11-22 time=12:00:01 timezone="CET" ... log_type="Firewall" log_component="Firewall Rule"
+ *     log_subtype="Denied" ... duration=0 ...
+ *         src_ip=A ... dst_ip=B ... protocol="GRE" src_port=0 dst_port=0 sent_pkts=0 recv_pkts=0 sent_bytes=0 recv_bytes=0 ...
+ *           connevent="Start|Interim|Stop" ...
  *         The central format has timestamp="2026-11-22T12:00:01+0100", packets_sent, packets_received, con_event.
- *   UTM   2026:11:22-12:00:01 HOST ulogd[PID]: id="2001" severity="info" sys="SecureNet" sub="packetfilter" name="Packet dropped" action="drop" ... srcip="A" dstip="B"
+ *   UTM   2026:11:22-12:00:01 HOST ulogd[PID]: id="2001" severity="info" sys="SecureNet" sub="packetfilter" name="Packet dropped"
+ *     action="drop" ... srcip="A" dstip="B"
  *         proto="47" length="564" tos="0x00" prec="0x00" ttl="52"
  *
- * Evidence: SFOS: addresses, time, packets of both directions (one row each), length in time. A name of a zone ("IST", "CST") may mean two: the reader's zone counts then.
- * Octets are left out, nobody documents what they count. A denied packet has all counts 0 and is one packet. Interim lines repeat counts of the line at the end: no record.
- * UTM: netfilter's own values: length is the IP total length, and ttl. No DF, so such a line is no remnant by length.
+ * Evidence: SFOS: addresses, time, packets of both directions (one row each), length in time. A name of a zone ("IST", "CST") may mean
+ * two: the reader's zone counts then. Octets are left out, nobody documents what they count. A denied packet has all counts 0 and is one
+ * packet. Interim lines repeat counts of the line at the end: no record. UTM: netfilter's own values: length is the IP total length, and
+ * ttl. No DF, so such a line is no remnant by length.
  *
- * Source: Sophos Firewall Syslog Guide (firewall log fields); Sophos UTM Administration Guide, packet filter log. Public GRE lines: none found.
+ * Source: Sophos Firewall Syslog Guide (firewall log fields); Sophos UTM Administration Guide, packet filter log. Public GRE lines: none
+ * found.
  */
 #include "source/log/record.h"
 

@@ -4,12 +4,13 @@
  *   version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status
  *   2 123456789010 eni-1235b8ca123456789 192.0.2.1 198.51.100.1 0 0 47 1 564 1418530010 1418530070 REJECT OK
  *
- * Files on S3 begin with a heading and may have any columns in any order; lines without one are version 2. CloudWatch exports put an ISO time before each line. One
- * direction a line. NODATA and SKIPDATA lines, and "-" for a protocol, are no records. Parquet files are not read.
+ * Files on S3 begin with a heading and may have any columns in any order; lines without one are version 2. CloudWatch exports put an ISO
+ * time before each line. One direction a line. NODATA and SKIPDATA lines, and "-" for a protocol, are no records. Parquet files are not
+ * read.
  *
- * Evidence: addresses (pkt-srcaddr and pkt-dstaddr where they are there: behind a NAT gateway or a load balancer srcaddr is the interface's own), packets, bytes, start and
- * end of the capture window: the packets lie between them. ACCEPT says that no rule refused it, not that anybody answered. Ports are 0. No TTL or DF; a window of one
- * packet tells its length, but only as bytes.
+ * Evidence: addresses (pkt-srcaddr and pkt-dstaddr where they are there: behind a NAT gateway or a load balancer srcaddr is the
+ * interface's own), packets, bytes, start and end of the capture window: the packets lie between them. ACCEPT says that no rule refused
+ * it, not that anybody answered. Ports are 0. No TTL or DF; a window of one packet tells its length, but only as bytes.
  *
  * Source: Amazon VPC User Guide, Flow log records (fields of versions 2 to 8). Public GRE lines: none found.
  */
@@ -35,8 +36,8 @@ static unsigned cut(log_cell m, log_cell *cells)
 
 static bool heading_read(const log_cell *cells, unsigned n, struct layout *l)
 {
-	static const char *const names[COLUMNS] = { "srcaddr", "dstaddr", "pkt-srcaddr", "pkt-dstaddr", "protocol", "packets", "bytes", "start", "end",
-						    "log-status" };
+	static const char *const names[COLUMNS] = { "srcaddr", "dstaddr", "pkt-srcaddr", "pkt-dstaddr", "protocol",
+						    "packets", "bytes",   "start",       "end",         "log-status" };
 	struct layout found = { 0 };
 
 	for (unsigned i = 0; i < n; i++)
@@ -74,7 +75,8 @@ static bool version2(const log_cell *cells, unsigned n)
 static enum log_word row_read(const struct layout *l, const log_cell *cells, unsigned n, struct log_row *row)
 {
 	const log_cell start = cell(l, cells, n, START), end = cell(l, cells, n, END);
-	const log_cell packets = cell(l, cells, n, PACKETS), bytes = cell(l, cells, n, BYTES), dst = either(cell(l, cells, n, PKT_DST), cell(l, cells, n, DST));
+	const log_cell packets = cell(l, cells, n, PACKETS), bytes = cell(l, cells, n, BYTES),
+		       dst = either(cell(l, cells, n, PKT_DST), cell(l, cells, n, DST));
 	const log_cell status = cell(l, cells, n, STATUS);
 
 	if (log_protocol(cell(l, cells, n, PROTOCOL)) != LOG_PROTO_GRE || (status.len > 0 && !log_is(status, "OK")))
@@ -93,7 +95,9 @@ static enum log_word row_read(const struct layout *l, const log_cell *cells, uns
 
 static enum log_word vpcflow_read(const struct log_line *line, void *state, struct log_row *row)
 {
-	static const struct layout standard = { .at = { [SRC] = 4, [DST] = 5, [PROTOCOL] = 8, [PACKETS] = 9, [BYTES] = 10, [START] = 11, [END] = 12, [STATUS] = 14 } };
+	static const struct layout standard = {
+		.at = { [SRC] = 4, [DST] = 5, [PROTOCOL] = 8, [PACKETS] = 9, [BYTES] = 10, [START] = 11, [END] = 12, [STATUS] = 14 }
+	};
 	struct layout *l = state;
 	log_cell all = log_record(line), cells[CELLS_MAX];
 	struct log_time t;

@@ -1,13 +1,15 @@
 /*
  * winfw.c - Windows Firewall log, pfirewall.log
  *
- *   #Fields: date time action protocol src-ip dst-ip src-port dst-port size tcpflags tcpsyn tcpack tcpwin icmptype icmpcode info path [pid]
+ *   #Fields: date time action protocol src-ip dst-ip src-port dst-port size tcpflags tcpsyn tcpack tcpwin icmptype icmpcode info path
+ *     [pid]
  *   2026-11-22 12:00:01 DROP 47 192.0.2.1 198.51.100.1 - - 564 - - - - - - - RECEIVE
  *
  * Protocols other than TCP, UDP and ICMP are numbers. Without the heading (a log that was cut) the columns are those above.
  *
- * Evidence: addresses, time, size: the IP total length (a DHCP request of 300 octets has 328); it is read for IPv4 only. ALLOW lines are connections: their size is 0. Times are local (#Time
- * Format: Local): --tz says which zone. No TTL or DF, so such a line is no remnant by length.
+ * Evidence: addresses, time, size: the IP total length (a DHCP request of 300 octets has 328); it is read for IPv4 only. ALLOW lines are
+ * connections: their size is 0. Times are local (#Time Format: Local): --tz says which zone. No TTL or DF, so such a line is no remnant
+ * by length.
  *
  * Source: Microsoft Learn, Configure Windows Firewall logging, Interpreting the Windows Firewall log. Public GRE lines: none found.
  */

@@ -5,13 +5,15 @@
  *   1300475168.853899<TAB>C..<TAB>192.0.2.1<TAB>0<TAB>198.51.100.1<TAB>0<TAB>Tunnel::GRE<TAB>Tunnel::DISCOVER
  *   {"ts":1300475168.853899,"id.orig_h":"192.0.2.1","id.orig_p":0,"id.resp_h":"198.51.100.1","id.resp_p":0,"tunnel_type":"Tunnel::GRE","action":"Tunnel::DISCOVER"}
  *
- * The separator is the octet behind #fields. conn.log's rows are what runs inside a tunnel (tunnel_parents names it): not GRE themselves, but where Zeek looked into no
- * tunnel their ip_proto (Zeek 7.1 and later) is 47.
+ * The separator is the octet behind #fields. conn.log's rows are what runs inside a tunnel (tunnel_parents names it): not GRE themselves,
+ * but where Zeek looked into no tunnel their ip_proto (Zeek 7.1 and later) is 47.
  *
- * Evidence: tunnel.log: addresses and time of the first packet: DISCOVER is one record of at least one packet; CLOSE and EXPIRE tell that nothing came for an hour: no record. Nothing
- * counts its packets. conn.log: packets and IP octets of both directions (one row each), first packet and length in time. No length of one packet, TTL or DF.
+ * Evidence: tunnel.log: addresses and time of the first packet: DISCOVER is one record of at least one packet; CLOSE and EXPIRE tell that
+ * nothing came for an hour: no record. Nothing counts its packets. conn.log: packets and IP octets of both directions (one row each),
+ * first packet and length in time. No length of one packet, TTL or DF.
  *
- * Source: Zeek, base/frameworks/tunnels/main.zeek (when each action is logged), base/protocols/conn/main.zeek (orig_ip_bytes: IP level octets). Public GRE lines: Zeek's tests.
+ * Source: Zeek, base/frameworks/tunnels/main.zeek (when each action is logged), base/protocols/conn/main.zeek (orig_ip_bytes: IP level
+ * octets). Public GRE lines: Zeek's tests.
  */
 #include "source/log/record.h"
 
@@ -71,7 +73,8 @@ static enum log_word row_read(const struct log_line *line, const log_cell *c, st
 		return LOG_GRE;
 	log_set_flow(row);
 	duration_set(row, c[DURATION]);
-	return log_sides_end(line, row, &(struct log_sides){ .packets = { c[ORIG_PKTS], c[RESP_PKTS] }, .bytes = { c[ORIG_BYTES], c[RESP_BYTES] } });
+	return log_sides_end(line, row,
+			     &(struct log_sides){ .packets = { c[ORIG_PKTS], c[RESP_PKTS] }, .bytes = { c[ORIG_BYTES], c[RESP_BYTES] } });
 }
 
 static enum log_word table_read(const struct log_line *line, log_cell all, const struct layout *l, struct log_row *row)
