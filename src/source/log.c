@@ -21,13 +21,14 @@ struct logs {
 	bool in_long;      /* inside a line that is too long to read */
 };
 
+/* NUL octets do not count: a crash leaves them in text. */
 static bool text_like(const uint8_t *p, size_t len)
 {
 	const size_t look = len < 512 ? len : 512;
 	size_t odd = 0;
 
 	for (size_t i = 0; i < look; i++)
-		odd += p[i] < ' ' && p[i] != '\n' && p[i] != '\r' && p[i] != '\t' && p[i] != '\x1b';
+		odd += p[i] && p[i] < ' ' && p[i] != '\n' && p[i] != '\r' && p[i] != '\t' && p[i] != '\x1b';
 	return odd <= look / 8;
 }
 
