@@ -93,6 +93,7 @@ enum option_group {
 	OPT_TREND = 1u << 14,  /* --by as `trend` has it */
 	OPT_PLACE = 1u << 15,  /* which networks and countries count */
 	OPT_SEED = 1u << 16,
+	OPT_LOGS = 1u << 28,  /* what logs do not say themselves; part of OPT_INPUT */
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -192,5 +193,6 @@ int cmd_export(const struct options *o);
 int cmd_trend(const struct options *o);
 int cmd_show(const struct options *o);
 int cmd_doctor(const struct options *o);
+int cmd_logs(const struct options *o);
 
 #endif
