@@ -22,5 +22,6 @@ const struct gs_rule rule_pptp = {
 	.name = "pptp",
 	.source = "RFC 2637 s4.1; the control connection: s2, s3.1.4",
 	.wrong = "a probe or a stale session sends the same, and forged messages look like a control connection",
+	.evidence = GS_EVIDENCE(GRE_VERSION1) | GS_EVIDENCE(PPP) | GS_EVIDENCE(CONTROL) | GS_EVIDENCE(CONTROL_CALL),
 	.packet = pptp,
 };

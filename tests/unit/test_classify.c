@@ -231,32 +231,93 @@ static void every_rule_says_where_it_comes_from(void **state)
 	}
 }
 
+static char *read_doc(void)
+{
+	FILE *doc = fopen(CLASSES_MD, "r");
+	char *have = calloc(1, 1 << 18);
+
+	assert_true(doc && have);
+	assert_true(fread(have, 1, (1 << 18) - 1, doc) > 0);
+	fclose(doc);
+	return have;
+}
+
+/* Whether the documentation holds what was written to `out`; both are freed. */
+static void assert_documented(FILE *out, char **want)
+{
+	char *have = read_doc();
+
+	fclose(out);
+	const bool same = strstr(have, *want);
+	if (!same)
+		fputs(*want, stderr); /* what it has to be; too long for cmocka's messages */
+	free(*want);
+	free(have);
+	assert_true(same);
+}
+
 /* The table of precedence in docs/classes.md, as the rules themselves make it. */
 static void the_documentation_has_the_same_table(void **state)
 {
-	char *want, *have;
+	char *want;
 	size_t len;
 	unsigned n;
 	const struct gs_rule *const *rules = gs_rules(&n);
-	FILE *out = open_memstream(&want, &len), *doc = fopen(CLASSES_MD, "r");
+	FILE *out = open_memstream(&want, &len);
 
 	(void)state;
-	assert_true(out && doc);
+	assert_non_null(out);
 	fputs("| | rule | looks at | source | wrong where |\n|---|---|---|---|---|\n", out);
 	for (unsigned i = 0; i < n; i++)
 		fprintf(out, "| %u | %s |%s%s%s | %s | %s |\n", i + 1, rules[i]->name, rules[i]->packet ? " packet" : "", rules[i]->window ? " window" : "",
 			rules[i]->record ? " record" : "", rules[i]->source, rules[i]->wrong);
-	fclose(out);
-	have = calloc(1, 1 << 18);
-	assert_non_null(have);
-	assert_true(fread(have, 1, (1 << 18) - 1, doc) > 0);
-	fclose(doc);
-	const bool same = strstr(have, want);
-	if (!same)
-		fputs(want, stderr); /* what it has to be; too long for cmocka's messages */
-	free(want);
+	assert_documented(out, &want);
+}
+
+static void the_documentation_has_the_same_evidence(void **state)
+{
+	char *want;
+	size_t len;
+	unsigned n;
+	const struct gs_rule *const *rules = gs_rules(&n);
+	FILE *out = open_memstream(&want, &len);
+
+	(void)state;
+	assert_non_null(out);
+	fputs("| rule | evidence |\n|---|---|\n", out);
+	for (unsigned i = 0; i < n; i++) {
+		fprintf(out, "| %s |", rules[i]->name);
+		for (unsigned bit = 0; bit < GS_EVIDENCE_COUNT; bit++)
+			if (rules[i]->evidence >> bit & 1)
+				fprintf(out, " `%s`", gs_evidence_word(bit));
+		fputs(" |\n", out);
+	}
+	assert_documented(out, &want);
+}
+
+/* Every word has its row on what it is worth, in the order of the bits; those that no rule sets are said to be. */
+static void the_documentation_says_what_evidence_is_worth(void **state)
+{
+	char *have = read_doc(), row[80];
+	const char *at = strstr(have, "| evidence | says | worth |");
+	uint64_t set = 0;
+	unsigned n;
+	const struct gs_rule *const *rules = gs_rules(&n);
+
+	(void)state;
+	assert_non_null(at);
+	for (unsigned i = 0; i < n; i++)
+		set |= rules[i]->evidence;
+	for (unsigned bit = 0; bit < GS_EVIDENCE_COUNT; bit++) {
+		snprintf(row, sizeof row, "\n| `%s` | ", gs_evidence_word(bit));
+		at = strstr(at, row);
+		if (!at)
+			fprintf(stderr, "no row in its place for %s\n", gs_evidence_word(bit));
+		assert_non_null(at);
+		const char *by_none = strstr(at, "set by no rule"), *end = strchr(at + 1, '\n');
+		assert_true((by_none && by_none < end) == !(set >> bit & 1));
+	}
 	free(have);
-	assert_true(same);
 }
 
 int main(void)
@@ -270,6 +331,8 @@ int main(void)
 		cmocka_unit_test(forged_control_messages_make_it_forget_but_not_blind),
 		cmocka_unit_test(every_rule_says_where_it_comes_from),
 		cmocka_unit_test(the_documentation_has_the_same_table),
+		cmocka_unit_test(the_documentation_has_the_same_evidence),
+		cmocka_unit_test(the_documentation_says_what_evidence_is_worth),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
