@@ -123,6 +123,8 @@ struct gs_render_options render_options(const struct options *o);
 
 /* Opens the databases of networks and places: those named, else those found. 0 or negative with a sentence. databases.c */
 int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err);
+/* The same, with every file that was named: gs_enrich_opinions. */
+int databases_open_all(const struct options *o, struct gs_enrich **ret, struct gs_error *err);
 uint64_t databases_stamp(const struct options *o); /* of the files that opening would find */
 
 /* A report's answer from the store, kept from last time: answers.c */

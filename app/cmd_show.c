@@ -61,7 +61,8 @@ static int parse_what(const struct options *o, struct gs_subject *ret)
 static int show_new(struct show *s, struct gs_filter *filter, struct gs_error *err)
 {
 	struct gs_show_question q = { .subject = s->subject, .filter = *filter, .limit = s->o->limit_given ? s->o->limit : ROWS, .redact_dst = s->o->redact_dst,
-				      .memory_bytes = s->o->memory_bytes / 8 * 3, .hash_seed = s->seed };
+				      .memory_bytes = s->o->memory_bytes / 8 * 3, .hash_seed = s->seed,
+				      .compare = s->o->n_asn_db > 1 || s->o->n_city_db > 1 };
 	bool pins = false;
 	int r = s->store ? gs_store_any_pins(s->store, &pins, err) : 0;
 
@@ -119,7 +120,7 @@ static int show_all(struct show *s)
 	int r, code;
 
 	progress_start(&s->run.progress, o->quiet);
-	if ((r = gs_render_new(&ro, &s->render, &err)) < 0 || (r = databases_open(o, &s->enrich, &err)) < 0 ||
+	if ((r = gs_render_new(&ro, &s->render, &err)) < 0 || (r = databases_open_all(o, &s->enrich, &err)) < 0 ||
 	    (o->n_files > 1 && (r = gs_inputs_new(o->files + 1, o->n_files - 1, &s->in, &err)) < 0)) {
 		say("%s", err.text);
 		return exit_code_of(r);

@@ -7,11 +7,17 @@
  */
 #include "query/show_state.h"
 
+#include "query/sizes.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
+#define TIMES_MEMORY 4   /* hundredths: some thousand days of each class at the least memory */
+#define ORIGINS_MEMORY 2
+#define TIME_KEY offsetof(struct show_time, packets)
+
 const struct show_part_of show_parts[P_COUNT] = {
-	[P_DAYS] = { GS_BY_DAY, 20, NULL, NULL },
+	[P_DAYS] = { GS_BY_DAY, 14, NULL, NULL },
 	[P_CLASSES] = { GS_BY_CLASS, 8, NULL, NULL },
 	[P_NETWORKS] = { GS_BY_NETWORK, 8, "networks", "networks" },
 	[P_PLACES] = { GS_BY_CITY, 8, "places", "places" },
@@ -91,10 +97,40 @@ static int keep_begin(void *arg, const struct gs_column *columns, unsigned n_col
 	return 0;
 }
 
+static const struct gs_cell *cell_in(const struct gs_table *t, size_t row, const char *column)
+{
+	for (unsigned i = 0; i < t->n_columns; i++)
+		if (strcmp(t->columns[i].name, column) == 0)
+			return &t->cells[row * t->n_columns + i];
+	return NULL;
+}
+
+static int compare_rows(struct gs_show *s, const struct gs_table *t, struct gs_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < t->n_rows && r == 0; i++) {
+		const struct gs_cell *src = cell_in(t, i, "src_ip"), *first = cell_in(t, i, "first_seen"), *last = cell_in(t, i, "last_seen");
+		if (src && src->set && !src->as_text && first && first->set && last && last->set)
+			r = show_compare(s, &src->addr, query_day(first->time), query_day(last->time), err);
+	}
+	return r;
+}
+
 static int keep_rows(void *arg, const struct gs_table *t, struct gs_error *err)
 {
 	struct show_kept *k = arg;
+	struct gs_show *s = k->show;
+	struct gs_table some = *t;
 
+	if (k == &s->kept[P_SOURCES] && s->compares) { /* which has no limit then */
+		int r = compare_rows(s, t, err);
+		if (r < 0)
+			return r;
+		if (s->q.limit && some.n_rows > s->q.limit - k->n_rows)
+			some.n_rows = (size_t)(s->q.limit - k->n_rows);
+		t = &some;
+	}
 	if (k->n_rows + t->n_rows > k->cap) {
 		const size_t cap = (k->n_rows + t->n_rows) * 2;
 		struct gs_cell *cells = realloc(k->cells, cap * t->n_columns * sizeof *cells);
@@ -124,7 +160,7 @@ static int part_new(struct gs_show *s, enum show_part p, struct gs_error *err)
 {
 	const struct gs_table_writer writer = { keep_begin, keep_rows, keep_end, &s->kept[p] };
 	const bool few = p == P_CLASSES || p == P_DAYS;
-	struct gs_question q = { .kind = GS_REPORT, .by = show_parts[p].by, .filter = s->q.filter, .limit = few ? 0 : s->q.limit, .redact_dst = s->q.redact_dst,
+	struct gs_question q = { .kind = GS_REPORT, .by = show_parts[p].by, .filter = s->q.filter, .limit = few || (p == P_SOURCES && s->compares) ? 0 : s->q.limit, .redact_dst = s->q.redact_dst,
 				 .memory_bytes = s->q.memory_bytes / 100 * show_parts[p].memory, .hash_seed = s->q.hash_seed, .pins = s->q.pins,
 				 .sort = p == P_DAYS ? "day" : NULL };
 
@@ -148,6 +184,7 @@ int gs_show_new(const struct gs_show_question *q, struct gs_enrich *enrich, stru
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	s->q = *q;
 	s->enrich = enrich;
+	s->compares = q->compare || q->pins;
 	if (q->subject.kind == GS_SUBJECT_NETWORK) {
 		s->q.filter.asn[0] = q->subject.asn;
 		s->q.filter.n_asn = 1;
@@ -157,7 +194,8 @@ int gs_show_new(const struct gs_show_question *q, struct gs_enrich *enrich, stru
 			s->around = gs_prefix_of(&q->subject.prefix.base, near);
 	}
 	s->arena = gs_arena_new(0);
-	if (!s->arena || query_origins_init(&s->origins, enrich, q->pins, 0, q->hash_seed) < 0)
+	if (!s->arena || query_origins_init(&s->origins, enrich, q->pins, q->memory_bytes / 100 * ORIGINS_MEMORY, q->hash_seed) < 0 ||
+	    gs_map_init(&s->times, TIME_KEY, sizeof(struct show_time), query_map_cap(q->memory_bytes / 100 * TIMES_MEMORY), q->hash_seed) < 0)
 		r = gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	for (enum show_part p = 0; r == 0 && p < P_COUNT; p++)
 		if (asked(s, p))
@@ -178,27 +216,48 @@ void gs_show_free(struct gs_show *s)
 		gs_query_free(s->query[p]);
 		free(s->kept[p].cells);
 	}
+	free(s->disagreements.cells);
 	query_origins_done(&s->origins);
+	gs_map_done(&s->times);
 	gs_arena_free(s->arena);
 	free(s);
 }
 
 /* ---- taking sightings ---- */
 
-/* Counts why; only what passes the filters, and is the subject's. */
-static void look_at(struct gs_show *s, const struct gs_sighting *g)
+/* Whether it passes the filters, and is the subject's. */
+static bool matches(struct gs_show *s, const struct gs_sighting *g)
 {
 	const struct gs_filter *f = &s->q.filter;
 	struct gs_origin o;
 
 	if (!of_subject(s, &g->src) || !gs_filter_match(f, g))
-		return;
-	if (f->n_asn || f->n_country) {
-		query_origins_get(&s->origins, &g->src, query_day(g->first), &o);
-		if (!query_origin_matches(f, &o))
-			return;
-	}
-	struct show_seen *c = &s->seen[g->class_ < GS_CLASS_COUNT ? g->class_ : GS_CLASS_UNKNOWN];
+		return false;
+	if (!f->n_asn && !f->n_country)
+		return true;
+	query_origins_get(&s->origins, &g->src, query_day(g->first), &o);
+	return query_origin_matches(f, &o);
+}
+
+static uint8_t class_of(const struct gs_sighting *g)
+{
+	return g->class_ < GS_CLASS_COUNT ? g->class_ : GS_CLASS_UNKNOWN;
+}
+
+static void count_time(struct gs_show *s, const struct gs_sighting *g)
+{
+	const struct show_time key = { .day = (int32_t)query_day(g->first), .class_ = class_of(g) };
+	bool is_new;
+	struct show_time *t = gs_map_get(&s->times, QUERY_KEY_HASH(&s->times, &key, TIME_KEY), &key, &is_new);
+
+	uint64_t *sum = t ? &t->packets : &s->undated;
+	*sum = *sum + g->packets < *sum ? UINT64_MAX : *sum + g->packets;
+}
+
+/* Counts why. */
+static void look_at(struct gs_show *s, const struct gs_sighting *g)
+{
+	struct show_seen *c = &s->seen[class_of(g)];
 	if (c->sightings++ == 0 || g->confidence < c->confidence_min)
 		c->confidence_min = g->confidence;
 	if (g->confidence > c->confidence_max)
@@ -242,13 +301,21 @@ static int take_files(void *arg, const struct gs_sighting *g, size_t n, struct g
 	struct gs_show *s = arg;
 
 	for (size_t i = 0; i < n; i++)
-		look_at(s, &g[i]);
+		if (matches(s, &g[i])) {
+			look_at(s, &g[i]);
+			count_time(s, &g[i]);
+		}
 	return take_parts(s, true, true, g, n, err);
 }
 
 static int take_sums(void *arg, const struct gs_sighting *g, size_t n, struct gs_error *err)
 {
-	return take_parts(arg, false, true, g, n, err);
+	struct gs_show *s = arg;
+
+	for (size_t i = 0; i < n; i++)
+		if (matches(s, &g[i]))
+			count_time(s, &g[i]);
+	return take_parts(s, false, true, g, n, err);
 }
 
 static int take_rows(void *arg, const struct gs_sighting *g, size_t n, struct gs_error *err)
@@ -256,7 +323,8 @@ static int take_rows(void *arg, const struct gs_sighting *g, size_t n, struct gs
 	struct gs_show *s = arg;
 
 	for (size_t i = 0; i < n && s->looked_at < GS_SHOW_EVIDENCE_MAX; i++, s->looked_at++)
-		look_at(s, &g[i]);
+		if (matches(s, &g[i]))
+			look_at(s, &g[i]);
 	s->stopped |= s->looked_at == GS_SHOW_EVIDENCE_MAX;
 	if (s->rows_too)
 		return take_parts(s, true, false, g, n, err);

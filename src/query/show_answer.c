@@ -1,6 +1,8 @@
 /* show_answer.c - the dossier: when it was there, the classes and why, the lists */
 #include "query/show_state.h"
 
+#include <stdlib.h>
+
 const struct gs_cell *show_cell(const struct show_kept *k, size_t row, const char *column)
 {
 	for (unsigned i = 0; i < k->n_columns; i++)
@@ -51,12 +53,17 @@ static int fill_times(struct gs_show *s, struct gs_error *err)
 {
 	const struct show_kept *k = &s->kept[P_DAYS];
 	struct gs_dossier *d = &s->dossier;
+	struct gs_show_day *days = gs_arena_alloc(s->arena, (k->n_rows + 1) * sizeof *days);
 	struct gs_show_week *weeks;
 	int64_t first = 0, last = 0, day;
 
+	if (!days)
+		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	d->day = days;
 	for (size_t i = 0; i < k->n_rows; i++) {
 		if (!day_at(k, i, &day))
 			continue;
+		days[d->days] = (struct gs_show_day){ day, show_number(k, i, "packets") };
 		if (d->days && day > last + 1)
 			gap_add(d, (struct gs_show_gap){ last + 1, day - 1 });
 		first = d->days++ ? first : day;
@@ -70,9 +77,8 @@ static int fill_times(struct gs_show *s, struct gs_error *err)
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	for (size_t i = 0; i < d->n_weeks; i++)
 		weeks[i].monday = monday_of(first) + (int64_t)i * 7;
-	for (size_t i = 0; i < k->n_rows; i++)
-		if (day_at(k, i, &day))
-			weeks[(monday_of(day) - monday_of(first)) / 7].packets += show_number(k, i, "packets");
+	for (size_t i = 0; i < d->days; i++)
+		weeks[(monday_of(days[i].day) - monday_of(first)) / 7].packets += days[i].packets;
 	d->weeks = weeks;
 	return 0;
 }
@@ -91,6 +97,32 @@ static void reason_add(struct gs_show_class *c, const char *word, const char *me
 		c->n_reasons++;
 	memmove(&c->reasons[at + 1], &c->reasons[at], (c->n_reasons - 1 - at) * sizeof *c->reasons);
 	c->reasons[at] = (struct gs_show_reason){ word, meaning, n };
+}
+
+static int compare_days(const void *pa, const void *pb)
+{
+	const struct gs_show_day *a = pa, *b = pb;
+	return (a->day > b->day) - (a->day < b->day);
+}
+
+static int fill_class_days(struct gs_show *s, unsigned class_, struct gs_show_class *c, struct gs_error *err)
+{
+	const struct gs_map *m = &s->times;
+	struct gs_show_day *days;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < m->count; i++)
+		n += ((const struct show_time *)gs_map_at(m, i))->class_ == class_;
+	if (!(days = gs_arena_alloc(s->arena, (n + 1) * sizeof *days)))
+		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	for (uint32_t i = 0; i < m->count; i++) {
+		const struct show_time *t = gs_map_at(m, i);
+		if (t->class_ == class_)
+			days[c->n_days++] = (struct gs_show_day){ t->day, t->packets };
+	}
+	qsort(days, c->n_days, sizeof *days, compare_days);
+	c->days = days;
+	return 0;
 }
 
 static int fill_classes(struct gs_show *s, struct gs_error *err)
@@ -113,16 +145,24 @@ static int fill_classes(struct gs_show *s, struct gs_error *err)
 				reason_add(c, gs_evidence_word(e), gs_evidence_meaning(e), seen->evidence[e]);
 		for (unsigned stop = 1; stop < GS_STOP_COUNT; stop++)
 			reason_add(c, gs_stop_word(stop), gs_stop_text(stop), seen->stops[stop]);
+		if (fill_class_days(s, class_ < 0 ? GS_CLASS_UNKNOWN : (unsigned)class_, c, err) < 0)
+			return GS_ERR_NOMEM;
 	}
 	s->dossier.classes = list;
 	s->dossier.n_classes = (unsigned)k->n_rows;
 	s->dossier.some_reasons = s->stopped;
+	s->dossier.undated = s->undated;
 	return 0;
 }
 
 static void fill_lists(struct gs_show *s)
 {
 	struct gs_dossier *d = &s->dossier;
+	const struct show_kept *differ = &s->disagreements;
+
+	if (differ->n_rows)
+		d->lists[d->n_lists++] = (struct gs_show_list){ "disagreements", "where databases disagree", differ->columns, differ->n_columns, differ->cells, differ->n_rows,
+								s->disagreements_total };
 
 	for (enum show_part p = 0; p < P_COUNT; p++) {
 		const struct show_kept *k = &s->kept[p];
@@ -134,10 +174,10 @@ static void fill_lists(struct gs_show *s)
 
 static void add_note(struct gs_meta *m, const char *note)
 {
-	for (unsigned i = 0; i < m->n_notes; i++)
+	for (unsigned i = 0; note && i < m->n_notes; i++)
 		if (strcmp(m->notes[i], note) == 0)
 			return;
-	if (m->n_notes < sizeof m->notes / sizeof *m->notes)
+	if (note && m->n_notes < sizeof m->notes / sizeof *m->notes)
 		m->notes[m->n_notes++] = note;
 }
 
@@ -154,10 +194,14 @@ static void fill_meta(struct gs_show *s)
 	m->sources = who->sources;
 	m->sources_estimated = who->sources_estimated;
 	m->rows_total = days->rows_total;
+	if (s->undated)
+		add_note(m, gs_arena_printf(s->arena, "%llu packets are in no picture of a class over time: more days than fit in memory (--memory)",
+		                            (unsigned long long)s->undated));
 	for (enum show_part p = 0; p < P_COUNT; p++) {
 		for (unsigned i = 0; s->query[p] && i < s->meta[p].n_notes; i++) {
 			const char *note = s->meta[p].notes[i];
-			if (strncmp(note, "place unknown", 13) != 0 && strncmp(note, "network unknown", 15) != 0)
+			const bool elsewhere = p == P_NEIGHBOURS && strncmp(note, "network and place of", 20) == 0; /* pins of the others */
+			if (strncmp(note, "place unknown", 13) != 0 && strncmp(note, "network unknown", 15) != 0 && !elsewhere)
 				add_note(m, note);
 		}
 	}
@@ -183,13 +227,14 @@ int gs_show_answer(struct gs_show *s, const struct gs_meta *meta, const struct g
 	if (r < 0)
 		return r;
 	fill_meta(s);
-	fill_lists(s);
 	r = fill_times(s, err);
 	if (r == 0)
 		r = fill_classes(s, err);
 	if (r == 0)
 		r = show_where(s, err);
-	if (r == 0)
-		*ret = d;
+	if (r < 0)
+		return r;
+	fill_lists(s);
+	*ret = d;
 	return r;
 }

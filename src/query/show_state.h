@@ -33,6 +33,13 @@ struct show_seen {
 	uint64_t evidence[GS_EVIDENCE_COUNT], stops[GS_STOP_COUNT];
 };
 
+/* Packets of a class on a day. */
+struct show_time {
+	int32_t day;
+	uint32_t class_;
+	uint64_t packets;
+};
+
 struct gs_show {
 	struct gs_show_question q;
 	struct gs_enrich *enrich;
@@ -44,7 +51,12 @@ struct gs_show {
 	bool rows_too;                /* some parts need single rows */
 	uint64_t looked_at;
 	bool stopped;
+	bool compares;                /* there are several to compare */
+	struct show_kept disagreements; /* rows of what they say, where they disagree */
+	uint64_t disagreements_total;
 	struct query_origins origins;
+	struct gs_map times;          /* show_time */
+	uint64_t undated;
 	struct show_seen seen[GS_CLASS_COUNT];
 	struct gs_arena *arena;
 	struct gs_dossier dossier;
@@ -56,7 +68,8 @@ uint64_t show_number(const struct show_kept *k, size_t row, const char *column);
 
 const char *show_copy(struct gs_show *s, const char *text); /* in its arena; "" for NULL */
 
-/* show_where.c: 0 or an error */
+/* show_where.c: 0 or an error. What all say of an address on these days, counted, and where it differs kept. */
+int show_compare(struct gs_show *s, const struct gs_addr *a, int64_t first_day, int64_t last_day, struct gs_error *err);
 int show_where(struct gs_show *s, struct gs_error *err);
 
 #endif
