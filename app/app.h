@@ -172,6 +172,9 @@ int pinner_write(struct pinner *p, struct gs_error *err);        /* what was not
 void pinner_drop(struct pinner *p);                              /* forgets what was noted */
 uint64_t pinner_pinned(struct pinner *p);                        /* pins written since the last call */
 
+/* What a watch knows of the processes, as a list. *ret is the caller's: free(). store_bots.c */
+int watch_bots(struct gs_watch *w, uint16_t sensor, struct gs_store_bot **ret, size_t *ret_n, struct gs_error *err);
+
 /* What a watch knows of the input being ingested, into the store; counts from the input's next commit on. store_bots.c */
 int store_put_bots(struct gs_store *st, struct gs_watch *w, uint16_t sensor, struct gs_error *err);
 

@@ -60,7 +60,7 @@ size_t gs_subject_format(const struct gs_subject *s, char out[GS_SUBJECT_TEXT_MA
 	return s->kind == GS_SUBJECT_ADDRESS ? gs_addr_format(&s->prefix.base, out) : gs_prefix_format(&s->prefix, out);
 }
 
-static bool of_subject(const struct gs_show *s, const struct gs_addr *src)
+bool show_of_subject(const struct gs_show *s, const struct gs_addr *src)
 {
 	return s->q.subject.kind == GS_SUBJECT_NETWORK || gs_prefix_contains(&s->q.subject.prefix, src);
 }
@@ -117,7 +117,7 @@ static int compare_rows(struct gs_show *s, const struct gs_table *t, struct gs_e
 	return r;
 }
 
-static int keep_rows(void *arg, const struct gs_table *t, struct gs_error *err)
+int show_keep_rows(void *arg, const struct gs_table *t, struct gs_error *err)
 {
 	struct show_kept *k = arg;
 	struct gs_show *s = k->show;
@@ -158,7 +158,7 @@ static int keep_end(void *arg, const struct gs_meta *meta, struct gs_error *err)
 
 static int part_new(struct gs_show *s, enum show_part p, struct gs_error *err)
 {
-	const struct gs_table_writer writer = { keep_begin, keep_rows, keep_end, &s->kept[p] };
+	const struct gs_table_writer writer = { keep_begin, show_keep_rows, keep_end, &s->kept[p] };
 	const bool few = p == P_CLASSES || p == P_DAYS;
 	struct gs_question q = { .kind = GS_REPORT, .by = show_parts[p].by, .filter = s->q.filter, .limit = few || (p == P_SOURCES && s->compares) ? 0 : s->q.limit, .redact_dst = s->q.redact_dst,
 				 .memory_bytes = s->q.memory_bytes / 100 * show_parts[p].memory, .hash_seed = s->q.hash_seed, .pins = s->q.pins,
@@ -217,6 +217,7 @@ void gs_show_free(struct gs_show *s)
 		free(s->kept[p].cells);
 	}
 	free(s->disagreements.cells);
+	free(s->bots.cells);
 	query_origins_done(&s->origins);
 	gs_map_done(&s->times);
 	gs_arena_free(s->arena);
@@ -231,7 +232,7 @@ static bool matches(struct gs_show *s, const struct gs_sighting *g)
 	const struct gs_filter *f = &s->q.filter;
 	struct gs_origin o;
 
-	if (!of_subject(s, &g->src) || !gs_filter_match(f, g))
+	if (!show_of_subject(s, &g->src) || !gs_filter_match(f, g))
 		return false;
 	if (!f->n_asn && !f->n_country)
 		return true;
@@ -275,9 +276,9 @@ static int part_take(struct gs_show *s, enum show_part p, const struct gs_sighti
 
 	for (size_t i = 0, end; i < n; i = end) {
 		const bool around = p == P_NEIGHBOURS;
-		while (i < n && !(around ? !of_subject(s, &g[i].src) && gs_prefix_contains(&s->around, &g[i].src) : of_subject(s, &g[i].src)))
+		while (i < n && !(around ? !show_of_subject(s, &g[i].src) && gs_prefix_contains(&s->around, &g[i].src) : show_of_subject(s, &g[i].src)))
 			i++;
-		for (end = i; end < n && (around ? !of_subject(s, &g[end].src) && gs_prefix_contains(&s->around, &g[end].src) : of_subject(s, &g[end].src));)
+		for (end = i; end < n && (around ? !show_of_subject(s, &g[end].src) && gs_prefix_contains(&s->around, &g[end].src) : show_of_subject(s, &g[end].src));)
 			end++;
 		int r = end > i ? sink.take(sink.arg, g + i, end - i, err) : 0;
 		if (r < 0)

@@ -115,6 +115,7 @@ struct gs_dossier {
 	const struct gs_show_class *classes; /* most packets first */
 	unsigned n_classes;
 	bool some_reasons;          /* reasons were counted in the first sightings only */
+	const char *bots;           /* how many processes sent from it and how much, in a sentence; "" for none */
 	struct gs_show_list lists[GS_SHOW_LISTS];
 	unsigned n_lists;
 	struct gs_meta meta;        /* totals, databases, notes; packets 0: nothing matched */
@@ -138,6 +139,10 @@ bool gs_show_turn(struct gs_show *s, unsigned turn, struct gs_filter *ret_filter
 /* For the first turn, where the subject or a filter is of networks or countries: whether a source's sightings are wanted at all. True for all where it hangs
  * on the day, because there are pins. `show` is the struct gs_show. */
 bool gs_show_wants(void *show, const struct gs_addr *src);
+
+/* The bot processes of all that was looked at, where they are known; those that fit and have a source of the subject's are in the dossier. For a network
+ * a source counts where it was when the process was first seen. Once, before the answer. */
+int gs_show_bots(struct gs_show *s, const struct gs_store_bot *list, size_t n, struct gs_error *err);
 
 /* Once. *meta as for gs_query_answer; it is copied. */
 int gs_show_answer(struct gs_show *s, const struct gs_meta *meta, const struct gs_dossier **ret, struct gs_error *err);

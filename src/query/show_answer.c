@@ -158,12 +158,14 @@ static int fill_classes(struct gs_show *s, struct gs_error *err)
 static void fill_lists(struct gs_show *s)
 {
 	struct gs_dossier *d = &s->dossier;
-	const struct show_kept *differ = &s->disagreements;
+	const struct show_kept *differ = &s->disagreements, *bots = &s->bots;
 
 	if (differ->n_rows)
 		d->lists[d->n_lists++] = (struct gs_show_list){ "disagreements", "where databases disagree", differ->columns, differ->n_columns, differ->cells, differ->n_rows,
 								s->disagreements_total };
 
+	if (bots->n_rows)
+		d->lists[d->n_lists++] = (struct gs_show_list){ "bots", "bots behind it", bots->columns, bots->n_columns, bots->cells, bots->n_rows, s->bots_total };
 	for (enum show_part p = 0; p < P_COUNT; p++) {
 		const struct show_kept *k = &s->kept[p];
 		if (!show_parts[p].name || !s->query[p] || !k->n_rows || (p == P_NETWORKS && s->q.subject.kind == GS_SUBJECT_NETWORK))
@@ -194,6 +196,8 @@ static void fill_meta(struct gs_show *s)
 	m->sources = who->sources;
 	m->sources_estimated = who->sources_estimated;
 	m->rows_total = days->rows_total;
+	for (unsigned i = 0; i < s->n_bot_notes; i++)
+		add_note(m, s->bot_notes[i]);
 	if (s->undated)
 		add_note(m, gs_arena_printf(s->arena, "%llu packets are in no picture of a class over time: more days than fit in memory (--memory)",
 		                            (unsigned long long)s->undated));
@@ -214,6 +218,7 @@ int gs_show_answer(struct gs_show *s, const struct gs_meta *meta, const struct g
 	int r = 0;
 
 	d->meta = *meta;
+	d->bots = d->bots ? d->bots : "";
 	d->subject = s->q.subject;
 	gs_subject_format(&d->subject, d->name);
 	for (enum show_part p = 0; r == 0 && p < P_COUNT; p++)

@@ -1,7 +1,8 @@
 /*
  * show_state.h - a dossier as its files share it
  *
- * show.c asks and takes sightings, show_answer.c puts times, classes and lists together, show_where.c says where the subject is.
+ * show.c asks and takes sightings, show_answer.c puts times, classes and lists together, show_where.c says where the subject is, show_bots.c which bots sent
+ * from it.
  */
 #ifndef GS_QUERY_SHOW_STATE_H
 #define GS_QUERY_SHOW_STATE_H
@@ -33,6 +34,8 @@ struct show_seen {
 	uint64_t evidence[GS_EVIDENCE_COUNT], stops[GS_STOP_COUNT];
 };
 
+#define SHOW_BOT_NOTES 8
+
 /* Packets of a class on a day. */
 struct show_time {
 	int32_t day;
@@ -54,6 +57,10 @@ struct gs_show {
 	bool compares;                /* there are several to compare */
 	struct show_kept disagreements; /* rows of what they say, where they disagree */
 	uint64_t disagreements_total;
+	struct show_kept bots;
+	uint64_t bots_total;
+	const char *bot_notes[SHOW_BOT_NOTES];
+	unsigned n_bot_notes;
 	struct query_origins origins;
 	struct gs_map times;          /* show_time */
 	uint64_t undated;
@@ -61,6 +68,9 @@ struct gs_show {
 	struct gs_arena *arena;
 	struct gs_dossier dossier;
 };
+
+bool show_of_subject(const struct gs_show *s, const struct gs_addr *src);
+int show_keep_rows(void *arg, const struct gs_table *t, struct gs_error *err); /* of a table's writer; arg is a show_kept */
 
 /* The cell of a column by its name, NULL where there is none; its number, 0 where it is not set. */
 const struct gs_cell *show_cell(const struct show_kept *k, size_t row, const char *column);

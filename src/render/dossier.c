@@ -383,7 +383,14 @@ static int put_list(struct gs_render *r, const struct gs_dossier *d, const struc
 	text_locale_leave(before);
 	r->out.failed |= b->failed;
 	gs_buf_clear(b);
-	return put_table(r, d, l, err);
+	int code = put_table(r, d, l, err);
+	if (code == 0 && strcmp(l->name, "bots") == 0) {
+		before = text_locale_enter(r);
+		gs_buf_putc(&r->out, '\n');
+		text_line(r, "", 0, d->bots);
+		text_locale_leave(before);
+	}
+	return code;
 }
 
 static int dossier_text(struct gs_render *r, const struct gs_dossier *d, struct gs_error *err)

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""show: one address, prefix or network, from files and from the store. usage: show.py GRESCOPE SOURCE-ROOT"""
+"""show: one address, prefix or network, from files and from the store. usage: show.py GRESCOPE SOURCE-ROOT BOTS.pcap..."""
 import json
+import os
 import re
+import sys
 
 from lab import check, db, end, exits, frame, frame6, mmdb, pcap, put, run
 
@@ -144,6 +146,31 @@ check("the pin of the day against today", re.search(rb"compared +the databases d
 p = run("show", "AS64496", "--store", pinned, "--city-db", city2, "--asn-db", asn)
 check("pins of a network's sources against today", b"disagree on the place of 2 of 2 sources" in p.stdout, p.stdout)
 check("a pinned network is found without data", b"from 2 sources" in run("show", "AS64496", "--store", pinned).stdout)
+
+# bots: those that sent from the subject, from files and from the store
+scenes = {os.path.basename(p): p for p in sys.argv[3:]}
+net = put("bots-asn.csv", b"192.0.2.0,192.0.2.127,64496,One\n192.0.2.128,192.0.2.255,64497,Two\n")
+for name, what, n in (("lengths.pcap", "192.0.2.101", 1), ("lengths.pcap", "192.0.2.7", 1), ("lengths.pcap", "192.0.2.0/24", 2), ("lengths.pcap", "AS64496", 2), ("mixed.pcap", "AS64497", 2),
+                      ("mixed.pcap", "AS64496", 0), ("lengths.pcap", "192.0.2.8", 0), ("prefixes.pcap", "192.0.2.88", 1), ("alike.pcap", "192.0.2.101", None)):
+    kept = db(f"{name}.db")
+    if not os.path.exists(kept):
+        exits(f"ingest {name}", 0, "ingest", "--store", kept, scenes[name])
+    files, stored = (run("show", what, "--asn-db", net, *s) for s in ((scenes[name],), ("--store", kept)))
+    check(f"{what} in {name}: the store answers as the file does", files.stdout == stored.stdout and files.returncode == 0, (files.stdout, stored.stdout, stored.stderr))
+    show = json.loads(run("show", what, "--asn-db", net, "--format", "json", "--store", kept).stdout)
+    bots = show["show"].get("bots", {"rows": [], "rows_total": 0})
+    told = json.loads(run("bots", "--format", "json", "--store", kept).stdout)["rows"]
+    n = len(told) if n is None else n
+    check(f"{what} in {name}: {n} bots", len(bots["rows"]) == bots["rows_total"] == n and all(r in told for r in bots["rows"]), (bots, told))
+    check(f"{what} in {name}: text", (b"\nbots behind it\n" in files.stdout) == (n > 0) and (f"\n{n} process{'es' * (n != 1)} behind ".encode() in files.stdout) == (n > 0), files.stdout)
+check("a process with other sources says so", b"numbers of a bot process are those of all its sources" in run("show", "192.0.2.88", scenes["prefixes.pcap"]).stdout)
+seen = json.loads(run("show", "192.0.2.7", "--format", "json", scenes["lengths.pcap"]).stdout)["show"]["bots"]["rows"][0]
+for option, n in (("--until", 0), ("--since", 1)):
+    show = json.loads(run("show", "192.0.2.7", option, seen["last_seen"][:10] if option == "--since" else seen["first_seen"][:10], "--format", "json", scenes["lengths.pcap"]).stdout)["show"]
+    check(f"bots {option}", len(show.get("bots", {"rows": []})["rows"]) == n, show.get("bots"))
+check("bots by class", "bots" not in json.loads(run("show", "192.0.2.7", "--class", "remnant", "--format", "json", scenes["lengths.pcap"]).stdout)["show"])
+check("bots by destination", "bots" not in json.loads(run("show", "192.0.2.7", "--dst", "203.0.113.77", "--format", "json", scenes["lengths.pcap"]).stdout)["show"])
+check("--limit of bots", [len(x["rows"]) < x["rows_total"] == 2 for x in [json.loads(run("show", "192.0.2.0/24", "--limit", "1", "--format", "json", scenes["lengths.pcap"]).stdout)["show"]["bots"]]] == [True])
 
 # a terminal without UTF-8, or a narrow one
 p = run("show", "192.0.2.1", "--store", store, env={"LC_ALL": "C"})
