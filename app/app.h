@@ -123,6 +123,8 @@ struct gs_render_options render_options(const struct options *o);
 
 /* Opens the databases of networks and places: those named, else those found. 0 or negative with a sentence. databases.c */
 int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err);
+/* The same, with every file that was named: gs_enrich_opinions. */
+int databases_open_all(const struct options *o, struct gs_enrich **ret, struct gs_error *err);
 uint64_t databases_stamp(const struct options *o); /* of the files that opening would find */
 
 /* A report's answer from the store, kept from last time: answers.c */
@@ -169,6 +171,9 @@ struct gs_sighting_sink pinner_sink(struct pinner *p);           /* to the store
 int pinner_write(struct pinner *p, struct gs_error *err);        /* what was noted, into the open transaction */
 void pinner_drop(struct pinner *p);                              /* forgets what was noted */
 uint64_t pinner_pinned(struct pinner *p);                        /* pins written since the last call */
+
+/* What a watch knows of the processes, as a list. *ret is the caller's: free(). store_bots.c */
+int watch_bots(struct gs_watch *w, uint16_t sensor, struct gs_store_bot **ret, size_t *ret_n, struct gs_error *err);
 
 /* What a watch knows of the input being ingested, into the store; counts from the input's next commit on. store_bots.c */
 int store_put_bots(struct gs_store *st, struct gs_watch *w, uint16_t sensor, struct gs_error *err);

@@ -285,7 +285,7 @@ static void note_pins(struct gs_query *q, struct gs_meta *meta)
 		snprintf(list + n, sizeof list - n, "; and others");
 	char sources[48] = "";
 	if (!o->cleared)
-		snprintf(sources, sizeof sources, " (%llu sources)", (unsigned long long)o->pinned_sources);
+		snprintf(sources, sizeof sources, " (%llu source%s)", (unsigned long long)o->pinned_sources, o->pinned_sources == 1 ? "" : "s");
 	query_note(q, meta, "network and place of %llu of %llu packets%s as pinned on the day, by %s%s", (unsigned long long)q->pinned_packets,
 	           (unsigned long long)q->sums.packets, sources, list, q->pinned_packets < q->sums.packets ? "; of the others by the data below" : "");
 }
