@@ -25,7 +25,7 @@ static bool remnant(const struct gs_packet *p, const struct gs_frame *f, struct 
 
 	if (!mirai_martian(&p->inner_src) || !gs_bot_input_from_packet(p, f, &in))
 		return false;
-	gs_bot_prove(&in, 0, &proof);
+	gs_bot_prove(&in, GS_BOT_UNPROVEN, &proof); /* rule_mirai has looked for a proof */
 	if (proof.level < GS_BOT_LEVEL_SHAPE)
 		return false;
 	*v = (struct gs_verdict){

@@ -19,8 +19,10 @@
 
 static bool known(const struct gs_addr *a)
 {
+	if (!(scrubber_octets[a->b[0] / 64] >> a->b[0] % 64 & 1))
+		return false;
 	for (size_t i = 0; i < sizeof scrubbers / sizeof *scrubbers; i++)
-		if (scrubbers[i].base.b[0] == a->b[0] && gs_prefix_contains(&scrubbers[i], a)) /* all are longer than 8: most leave at the first octet */
+		if (scrubbers[i].base.b[0] == a->b[0] && gs_prefix_contains(&scrubbers[i], a))
 			return true;
 	return false;
 }
