@@ -84,12 +84,12 @@ struct verb {
 enum option_group {
 	OPT_INPUT = 1u << 0,  /* how files are read */
 	OPT_FILTER = 1u << 1, /* which sightings count */
-	OPT_TABLE = 1u << 2,  /* how the answer looks */
+	OPT_TABLE = 1u << 2,  /* how the answer looks, but for its format */
 	OPT_BY = 1u << 3,
 	OPT_DATA = 1u << 4,   /* place and network databases */
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
-	OPT_FORMAT = 1u << 7, /* of OPT_TABLE only the format */
+	OPT_FORMAT = 1u << 7, /* of OPT_TABLE and OPT_ROWS only how it looks */
 	OPT_PACKET = 1u << 8,
 	OPT_PIN = 1u << 9,
 	OPT_QUOTA = 1u << 10,
@@ -99,6 +99,11 @@ enum option_group {
 	OPT_TREND = 1u << 14,  /* --by as `trend` has it */
 	OPT_PLACE = 1u << 15,  /* which networks and countries count */
 	OPT_SEED = 1u << 16,
+	OPT_ROWS = 1u << 17,   /* rows that can be sorted, in every format of tables */
+	OPT_RAW = 1u << 18,    /* the same, and badpackets */
+	OPT_DOSSIER = 1u << 19, /* --format as `show` has it */
+	OPT_DOCTOR = 1u << 20,  /* --format as `doctor` has it */
+	OPT_WINDOW = 1u << 21,
 	OPT_CONFIG = 1u << 24,   /* --config */
 	OPT_SETTINGS = 1u << 25, /* every key of the configuration that has an option */
 	OPT_CONFIG_SHOW = 1u << 26,

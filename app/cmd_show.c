@@ -40,10 +40,6 @@ static int parse_what(const struct options *o, struct gs_subject *ret)
 		    ret->kind == GS_SUBJECT_NETWORK ? "--asn" : "--src", o->files[0]);
 		return EXIT_USAGE;
 	}
-	if (o->sort || o->window_given) {
-		say("--%s does not go with show", o->sort ? "sort" : "window");
-		return EXIT_USAGE;
-	}
 	if (o->n_files > 1 && o->store) {
 		say("show answers from files or from the store: give FILE or --store, not both");
 		return EXIT_USAGE;
