@@ -50,6 +50,7 @@ struct options {
 	size_t memory_bytes;
 	const char *asn_db[MAX_VALUES], *city_db[MAX_VALUES];
 	size_t n_asn_db, n_city_db;
+	struct gs_log_options logs; /* what logs do not say themselves */
 	const char *sensor;
 	const char *store;       /* NULL: the default */
 	bool window_given;
@@ -117,6 +118,9 @@ void options_help(const struct verb *verb);
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 int exit_code_of(int gs_err);
+
+/* A zone as --tz names it; it lives as long as the program. zone.c */
+int zone_open(const char *text, const struct gs_zone **ret, struct gs_error *err);
 
 /* Octets: "256M", "1G", "4096"; false where it is none. */
 bool parse_size(const char *text, size_t *ret);

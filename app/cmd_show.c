@@ -139,7 +139,7 @@ static int show_all(struct show *s)
 
 	progress_start(&s->run.progress, o->quiet);
 	if ((r = gs_render_new(&ro, &s->render, &err)) < 0 || (r = databases_open_all(o, &s->enrich, &err)) < 0 ||
-	    (o->n_files > 1 && (r = gs_inputs_new(o->files + 1, o->n_files - 1, &s->in, &err)) < 0)) {
+	    (o->n_files > 1 && (r = gs_inputs_new_logs(o->files + 1, o->n_files - 1, &o->logs, &s->in, &err)) < 0)) {
 		say("%s", err.text);
 		return exit_code_of(r);
 	}

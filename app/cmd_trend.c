@@ -100,7 +100,7 @@ static int open_all(struct run *r, struct gs_error *err)
 	if (code == 0)
 		code = databases_open(o, &r->enrich, err);
 	if (code == 0 && o->n_files)
-		code = gs_inputs_new(o->files, o->n_files, &r->in, err);
+		code = gs_inputs_new_logs(o->files, o->n_files, &o->logs, &r->in, err);
 	return code;
 }
 

@@ -275,7 +275,7 @@ static int corridor_input(struct corridor *c, const char *path, int *worst, stru
 	struct gs_source_info info = { 0 };
 	struct gs_source *s = NULL;
 	bool begun = false, fatal = false, again = false;
-	int r = gs_source_open(path, &s, &trouble);
+	int r = gs_source_open_logs(path, gs_inputs_logs(c->inputs), &s, &trouble);
 
 	gs_control_reset(c->control);
 	c->forgotten = gs_control_forgotten(c->control);
@@ -292,7 +292,7 @@ static int corridor_input(struct corridor *c, const char *path, int *worst, stru
 			corridor_reset(c);
 			gs_control_reset(c->control);
 			again = false;
-			r = gs_source_open(path, &s, &trouble);
+			r = gs_source_open_logs(path, gs_inputs_logs(c->inputs), &s, &trouble);
 			if (r == 0)
 				r = corridor_read(c, s, &trouble, &fatal, &again);
 		}

@@ -21,13 +21,14 @@ struct logs {
 	bool in_long;      /* inside a line that is too long to read */
 };
 
+/* NUL octets do not count: a crash leaves them in text. */
 static bool text_like(const uint8_t *p, size_t len)
 {
 	const size_t look = len < 512 ? len : 512;
 	size_t odd = 0;
 
 	for (size_t i = 0; i < look; i++)
-		odd += p[i] < ' ' && p[i] != '\n' && p[i] != '\r' && p[i] != '\t' && p[i] != '\x1b';
+		odd += p[i] && p[i] < ' ' && p[i] != '\n' && p[i] != '\r' && p[i] != '\t' && p[i] != '\x1b';
 	return odd <= look / 8;
 }
 
@@ -48,7 +49,7 @@ static enum source_match log_match(const uint8_t *start, size_t len, bool whole)
 		struct log_line cut;
 		log_reader_line(lr, line, true);
 		log_reader_next(lr, &r);
-		if (r.word != LOG_NO || log_prefix(line, &cut))
+		if ((r.word != LOG_NO && r.format != &log_unknown) || log_prefix(line, &cut))
 			m = MATCH_YES;
 		p = nl ? nl + 1 : end;
 	}
@@ -65,7 +66,7 @@ static int log_open(struct gs_source *s, struct gs_error *err)
 	s->state = l;
 	int r = log_reader_new(&l->reader, err);
 	if (r == 0)
-		l->reader->clock.reference = s->modified;
+		log_clock_start(&l->reader->clock, &s->logs, s->modified);
 	return r;
 }
 
@@ -163,7 +164,7 @@ static bool line_next(struct gs_source *s, struct gs_tally *tally)
 		const log_cell line = { (const char *)start, (size_t)(stop - start) };
 		p = nl ? nl + 1 : end;
 		window_move(s, p);
-		if (!memchr(line.text, '\0', line.len)) {
+		if (!memchr(line.text, '\0', line.len) || memmem(line.text, line.len, "\x1f\x8b\x08", 3)) {
 			log_reader_line(l->reader, line, false);
 			l->in_line = true;
 			return true;

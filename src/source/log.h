@@ -58,6 +58,7 @@ struct log_line {
 	log_cell data, msgid; /* RFC 5424: structured data with its brackets ("[junos@2636.1.1.1.2.39 a="b"]"), and the message's name */
 	uint32_t repeated;   /* how often the message came, where the logger says so; the core multiplies packets by it. Else 1 */
 	struct log_time time; /* of the syslog header */
+	bool back;           /* asked once more: for the direction back of the record just read */
 };
 
 /* What a format fills. The core has started the sighting: one packet, protocol 47, fidelity `log`, one source, everything else unknown. */
@@ -70,7 +71,9 @@ struct log_row {
 	                        * end, the start was that much before */
 	const char *bad;       /* what cannot be understood: "source", "time", "protocol", ...; NULL while all is well */
 	log_cell bad_cell;     /* and how it was written; empty: it is not there */
+	const char *why;       /* behind bad, in place of "is missing" (empty cell) or "is none that grescope reads" */
 	log_cell rest;         /* where the line may hold another record of the same format: the core asks again with `text` set to this. Must get shorter */
+	bool both;             /* the record counts what came back too: the core asks once more, with line->back set, before it goes on to `rest` */
 };
 
 struct log_format {
@@ -78,7 +81,7 @@ struct log_format {
 	const char *what;           /* for `grescope logs formats`: whose logs these are */
 	/*
 	 * Strings of which every line that read() answers with LOG_GRE, LOG_BAD or LOG_HEADING contains at least one; lower case (they are found in any
-	 * case), ended by NULL. Each must contain one of the pairs that the search anchors at: "47", "gr", "dd", "#f" (log_anchors; the unit test holds
+	 * case), ended by NULL. Each must contain one of the pairs that the search anchors at: "47", "gr", "dd", "#f", "\x1f\x8b" (log_anchors; the unit test holds
 	 * the table to it). A line without any is never parsed. Be as precise as the format allows: "proto=47", not "47".
 	 */
 	const char *const *needles;
@@ -91,7 +94,7 @@ extern const struct log_format *const log_formats[];
 extern const size_t log_formats_n;
 
 /* One per file of src/source/log/; listed in log_table.c in the order in which they are asked. */
-extern const struct log_format log_netfilter;
+extern const struct log_format log_netfilter, log_filterlog, log_pflog, log_dshield, log_unknown;
 
 /* ---- protocol ---- */
 

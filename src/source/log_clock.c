@@ -3,6 +3,13 @@
 #define HALF_YEAR_S (183 * INT64_C(86400))
 #define DAY_S INT64_C(86400)
 
+void log_clock_start(struct log_clock *c, const struct gs_log_options *o, struct gs_time modified)
+{
+	*c = (struct log_clock){ .zone = o->zone, .year = o->year, .reference = modified, .last = GS_TIME_MIN };
+	if (modified.ns == INT64_MIN && o->now.ns)
+		c->reference = o->now;
+}
+
 static bool leap(int64_t year)
 {
 	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -14,10 +21,16 @@ static int64_t wall_s(const struct log_time *t, int64_t year)
 	return gs_days_from_civil(year, t->month, t->day) * DAY_S + t->hour * 3600 + t->minute * 60 + t->second;
 }
 
+/* Where the clock showed this twice: the later, if the line before it came after the earlier. */
 static int64_t utc_s(const struct log_clock *c, const struct log_time *t, int64_t year)
 {
-	(void)c;
-	return wall_s(t, year) - (t->has_offset ? t->offset_s : 0);
+	const int64_t wall = wall_s(t, year);
+	int64_t at[2];
+
+	if (t->has_offset || !c->zone)
+		return wall - (t->has_offset ? t->offset_s : 0);
+	const unsigned n = gs_zone_utc(c->zone, wall, at);
+	return n == 2 && c->last.ns != INT64_MIN && gs_time_floor_s(c->last, 1) > at[0] ? at[1] : at[0];
 }
 
 /* The latest year, not after `year`, that has such a day: there was a 29 February at most eight years ago. */
@@ -89,9 +102,8 @@ const char *log_clock_read(struct log_clock *c, const struct log_time *t, struct
 	if (__builtin_mul_overflow(utc_s(c, t, year), GS_NS_PER_S, &ns) || __builtin_add_overflow(ns, t->ns, &ns))
 		return "is out of range";
 	ret->ns = ns;
-	if (c->year) {
-		c->last = *ret;
+	c->last = *ret;
+	if (c->year)
 		c->year = (int)year;
-	}
 	return NULL;
 }

@@ -9,12 +9,17 @@
 #define GS_SOURCE_LOG_CLOCK_H
 
 #include "source/log.h"
+#include "source/source.h"
 
 struct log_clock {
+	const struct gs_zone *zone; /* NULL: UTC */
 	int year;                 /* of the next line that names none, once a first one was given; 0: none was */
 	struct gs_time reference; /* GS_TIME_MIN: none */
 	struct gs_time last;      /* of the line before; GS_TIME_MIN: none */
 };
+
+/* modified: when the input was last written; GS_TIME_MIN: not known. */
+void log_clock_start(struct log_clock *c, const struct gs_log_options *o, struct gs_time modified);
 
 /* NULL, or why the time cannot be known ("is missing", "has no year, and none was given"); ret is untouched then. */
 const char *log_clock_read(struct log_clock *c, const struct log_time *t, struct gs_time *ret);

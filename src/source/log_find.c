@@ -3,8 +3,7 @@
 #include <string.h>
 
 /* Each is rare in logs, and every needle has one. Letters stand for both cases. */
-const char log_anchors[][3] = { "47", "gr", "dd", "#f", "" };
-#define ANCHORS 4
+const char log_anchors[][3] = { "47", "gr", "dd", "#f", "\x1f\x8b", "" };
 
 typedef uint8_t block __attribute__((vector_size(16)));
 typedef uint64_t halves __attribute__((vector_size(16)));
@@ -21,7 +20,7 @@ bool log_finder_add(struct log_finder *f, const struct log_format *format, unsig
 	for (const char *const *n = format->needles; *n; n++) {
 		const char *text = *n, *at = NULL;
 		unsigned a = 0;
-		for (; a < ANCHORS && !at; a++)
+		for (; a < LOG_ANCHORS && !at; a++)
 			at = strstr(text, log_anchors[a]);
 		const size_t len = strlen(text);
 		if (!at || len > 255 || f->n == LOG_NEEDLES_MAX)
@@ -59,13 +58,13 @@ static uint64_t needles_at(const struct log_finder *f, unsigned a, const uint8_t
 	return found;
 }
 
-/* Which pair stands at p, which has an octet behind it: ANCHORS for none. */
-static unsigned pair_at(const uint8_t *p)
+/* Which pair stands at p, which has an octet behind it: LOG_ANCHORS for none. */
+static inline unsigned pair_at(const uint8_t *p)
 {
 	const uint8_t x = lower(p[0]), y = lower(p[1]);
 	unsigned a = 0;
 
-	while (a < ANCHORS && ((uint8_t)log_anchors[a][0] != x || (uint8_t)log_anchors[a][1] != y))
+	while (a < LOG_ANCHORS && ((uint8_t)log_anchors[a][0] != x || (uint8_t)log_anchors[a][1] != y))
 		a++;
 	return a;
 }
@@ -77,7 +76,7 @@ static block splat(char c)
 }
 
 /* Places of pairs among 16 octets from p on (17 are read), 0xff each. Octets that differ from a pair in the bit of case alone count too: they are looked at again. */
-static block pairs_in(const uint8_t *p)
+static inline block pairs_in(const uint8_t *p)
 {
 	block x, y;
 
@@ -86,7 +85,8 @@ static block pairs_in(const uint8_t *p)
 	const block xl = x | 0x20, yl = y | 0x20;
 	const block p47 = (block)(x == splat('4')) & (block)(y == splat('7')), gr = (block)(xl == splat('g')) & (block)(yl == splat('r'));
 	const block dd = (block)(xl == splat('d')) & (block)(yl == splat('d')), fields = (block)(x == splat('#')) & (block)(yl == splat('f'));
-	return p47 | gr | dd | fields;
+	const block gzip = (block)(x == splat('\x1f')) & (block)(y == splat('\x8b'));
+	return p47 | gr | dd | fields | gzip;
 }
 
 /* The next pair from p on, or end. */
@@ -106,7 +106,7 @@ static const uint8_t *pair_next(const uint8_t *p, const uint8_t *end)
 			return p + 8 + __builtin_ctzll(h[1]) / 8;
 	}
 	for (; end - p > 1; p++)
-		if (pair_at(p) < ANCHORS)
+		if (pair_at(p) < LOG_ANCHORS)
 			return p;
 	return end;
 }
@@ -115,7 +115,7 @@ const uint8_t *log_finder_next(const struct log_finder *f, const uint8_t *start,
 {
 	while ((p = pair_next(p, end)) < end) {
 		const unsigned a = pair_at(p);
-		if (a < ANCHORS && needles_at(f, a, start, p, end))
+		if (a < LOG_ANCHORS && needles_at(f, a, start, p, end))
 			return p;
 		p++;
 	}
@@ -129,7 +129,7 @@ uint64_t log_finder_formats(const struct log_finder *f, log_cell line)
 
 	while (line.len && (p = pair_next(p, end)) < end) {
 		const unsigned a = pair_at(p);
-		if (a < ANCHORS)
+		if (a < LOG_ANCHORS)
 			found |= needles_at(f, a, start, p, end);
 		p++;
 	}

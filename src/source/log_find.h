@@ -12,6 +12,7 @@
 
 #define LOG_NEEDLES_MAX 250
 #define LOG_FORMATS_MAX 64 /* bits of a mask */
+#define LOG_ANCHORS 5
 
 extern const char log_anchors[][3]; /* the pairs, ended by "" */
 
@@ -24,8 +25,8 @@ struct log_finder {
 		uint8_t next;         /* the next needle of the same list, 0: none */
 		uint64_t format;      /* its bit */
 	} needles[LOG_NEEDLES_MAX + 1]; /* from 1 */
-	uint8_t first[4][256];        /* by pair and by the octet before it, lower case */
-	uint8_t bare[4];              /* needles that begin with the pair */
+	uint8_t first[LOG_ANCHORS][256];        /* by pair and by the octet before it, lower case */
+	uint8_t bare[LOG_ANCHORS];              /* needles that begin with the pair */
 };
 
 /* Adds the needles of a format. False where one has no anchor, or there are too many. */

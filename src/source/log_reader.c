@@ -83,7 +83,7 @@ void log_reader_line(struct log_reader *lr, log_cell line, bool all)
 		line.len--;
 	log_prefix(line, &lr->line);
 	lr->wanted = all ? ~UINT64_C(0) : log_finder_formats(&lr->finder, line);
-	lr->again = NULL;
+	lr->again = false;
 	lr->given = false;
 	unwrap(lr);
 }
@@ -136,7 +136,7 @@ static bool row_finish(struct log_reader *lr, struct log_row *row, struct log_re
 	return true;
 }
 
-/* Asks one format. Result: its word. */
+/* Asks one format. Result: its word; *ret is filled where that is not LOG_NO. */
 static enum log_word ask(struct log_reader *lr, unsigned i, struct log_result *ret)
 {
 	const struct log_format *f = log_formats[i];
@@ -152,31 +152,69 @@ static enum log_word ask(struct log_reader *lr, unsigned i, struct log_result *r
 		word = LOG_BAD;
 	ret->word = word;
 	ret->bad = row.bad;
+	ret->why = ret->why ? ret->why : row.why;
 	ret->bad_cell = row.bad_cell;
 	if (word == LOG_GRE)
 		ret->sighting = row.sighting;
-	lr->last = i;
-	lr->again = row.rest.len && row.rest.len < lr->line.text.len ? f : NULL;
-	lr->line.text = row.rest;
+	ret->both = row.both;
+	ret->rest = row.rest;
 	return word;
+}
+
+/* Asks all that are wanted, the one that matched last first. One that cannot understand the line has the word only if no other does. */
+static int ask_all(struct log_reader *lr, struct log_result *ret)
+{
+	const unsigned first = lr->last;
+	int bad = -1;
+
+	for (unsigned k = 0; k <= log_formats_n; k++) {
+		const unsigned i = k == 0 ? first : k - 1;
+		struct log_result r;
+		if ((k > 0 && i == first) || !(lr->wanted >> i & 1) || !log_formats[i]->read)
+			continue;
+		const enum log_word word = ask(lr, i, &r);
+		if (word == LOG_NO || (word == LOG_BAD && bad >= 0))
+			continue;
+		*ret = r;
+		if (word != LOG_BAD)
+			return (int)i;
+		bad = (int)i;
+	}
+	return bad;
+}
+
+/* What there is left to ask after an answer, or after none (NULL) to the question for the direction back. */
+static void ask_on(struct log_reader *lr, const struct log_result *r)
+{
+	if (r && r->both && r->word == LOG_GRE && !lr->line.back) {
+		lr->rest = r->rest;
+		lr->line.back = lr->again = true;
+		return;
+	}
+	const log_cell rest = lr->line.back ? lr->rest : r ? r->rest : (log_cell){ 0 };
+	lr->line.back = false;
+	lr->again = rest.len > 0 && rest.len < lr->line.text.len;
+	if (lr->again)
+		lr->line.text = rest;
 }
 
 bool log_reader_next(struct log_reader *lr, struct log_result *ret)
 {
-	if (lr->again)
-		return ask(lr, lr->last, ret) != LOG_NO;
+	while (lr->again) {
+		const bool found = ask(lr, lr->last, ret) != LOG_NO;
+		ask_on(lr, found ? ret : NULL);
+		if (found)
+			return true;
+	}
 	if (lr->given)
 		return false;
 	lr->given = true;
 	*ret = (struct log_result){ .word = LOG_NO };
-	const unsigned first = lr->last;
-	for (unsigned k = 0; k <= log_formats_n; k++) {
-		const unsigned i = k == 0 ? first : k - 1;
-		if ((k > 0 && i == first) || !(lr->wanted >> i & 1) || !log_formats[i]->read)
-			continue;
-		if (ask(lr, i, ret) != LOG_NO)
-			break;
-	}
+	const int i = ask_all(lr, ret);
+	if (i < 0 || log_formats[i] == &log_unknown)
+		return true;
+	lr->last = (unsigned)i;
+	ask_on(lr, ret);
 	return true;
 }
 
@@ -186,7 +224,7 @@ void log_sentence(const struct log_result *r, char out[LOG_SENTENCE_MAX])
 	const char *name = r->format ? r->format->name : "log", *bad = r->bad ? r->bad : "line";
 
 	if (!r->bad_cell.len)
-		snprintf(out, LOG_SENTENCE_MAX, "%s: %s is missing", name, bad);
+		snprintf(out, LOG_SENTENCE_MAX, "%s: %s %s", name, bad, r->why ? r->why : "is missing");
 	else
 		snprintf(out, LOG_SENTENCE_MAX, "%s: %s `%s` %s", name, bad, source_quote(r->bad_cell.text, r->bad_cell.len, quoted),
 		         r->why ? r->why : "is none that grescope reads");

@@ -18,7 +18,8 @@ struct log_reader {
 	/* the line being read */
 	struct log_line line;
 	uint64_t wanted;           /* formats to ask */
-	const struct log_format *again; /* the format that has more to say of this line */
+	bool again;                /* that format has more to say of this line */
+	log_cell rest;             /* behind the record whose direction back is asked for */
 	bool given;
 };
 
@@ -29,6 +30,8 @@ struct log_result {
 	const char *bad;                 /* where it is LOG_BAD: what ("time"), how it was written (may be empty), and why: NULL is "is none that grescope reads" */
 	log_cell bad_cell;
 	const char *why;
+	bool both;                       /* as struct log_row has them */
+	log_cell rest;
 };
 
 int log_reader_new(struct log_reader **ret, struct gs_error *err);

@@ -2,7 +2,9 @@
 #include "source/log.h"
 
 const struct log_format *const log_formats[] = {
-	&log_netfilter,
+	&log_netfilter, &log_filterlog,
+	&log_pflog,     &log_dshield,
+	&log_unknown, /* the last */
 };
 
 const size_t log_formats_n = sizeof log_formats / sizeof *log_formats;

@@ -52,22 +52,21 @@ static bool take_number(struct reader *r, unsigned min, unsigned max, unsigned *
 	return true;
 }
 
-/* Names of three letters, or longer ones that start so and end at a non-letter. 1-based; 0: none. */
+/* Names of three letters; what follows must not be a letter. 1-based; 0: none. */
 static unsigned take_name(struct reader *r, const char *names)
 {
 	const size_t left = (size_t)(r->end - r->p);
 
 	if (left < 3)
 		return 0;
-	for (unsigned i = 0; names[3 * i]; i++) {
-		const char *name = names + 3 * i;
-		if (lower(r->p[0]) != name[0] || lower(r->p[1]) != name[1] || lower(r->p[2]) != name[2])
-			continue;
-		if (left > 3 && lower(r->p[3]) >= 'a' && lower(r->p[3]) <= 'z')
-			return 0;
-		r->p += 3;
-		return i + 1;
-	}
+	const char a = lower(r->p[0]), b = lower(r->p[1]), c = lower(r->p[2]);
+	if (left > 3 && lower(r->p[3]) >= 'a' && lower(r->p[3]) <= 'z')
+		return 0;
+	for (unsigned i = 0; names[3 * i]; i++)
+		if (names[3 * i] == a && names[3 * i + 1] == b && names[3 * i + 2] == c) {
+			r->p += 3;
+			return i + 1;
+		}
 	return 0;
 }
 

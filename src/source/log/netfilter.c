@@ -16,15 +16,27 @@
 
 static const char *const needles[] = { "proto=47", "proto=gre", NULL };
 
-/* "IN=", a name or nothing, " OUT=": the place of IN=, which a prefix may touch ("DROPIN=eth0 OUT="). NULL: none. */
+/* Whether an equals sign is that of "IN=", a name or nothing, " OUT=": a packet begins there. */
+static bool packet_begins(const char *start, const char *equals, const char *end)
+{
+	const char *p = equals + 1;
+
+	if (equals - start < 2 || equals[-1] != 'N' || equals[-2] != 'I')
+		return false;
+	while (p < end && *p != ' ')
+		p++;
+	return end - p >= 5 && memcmp(p, " OUT=", 5) == 0;
+}
+
+/* Where the first packet begins; a prefix may touch it ("DROPIN=eth0 OUT="). NULL: none. */
 static const char *packet_find(log_cell c)
 {
-	for (const char *p; (p = log_find(c, "IN=")); c = log_from(c, p + 3)) {
-		log_cell rest = log_from(c, p + 3);
-		if (rest.len && rest.text[0] != ' ')
-			log_token(&rest);
-		if (log_starts(rest, " OUT="))
-			return p;
+	const char *p = c.text, *end = p + c.len;
+
+	while (p < end && (p = memchr(p, '=', (size_t)(end - p)))) {
+		if (packet_begins(c.text, p, end))
+			return p - 2;
+		p++;
 	}
 	return NULL;
 }
@@ -41,46 +53,61 @@ static void field_keep(struct packet *k, log_cell *field, log_cell value)
 		*field = value;
 }
 
+/* A word: KEY=value, or a flag. */
+static void word_read(struct packet *k, const char *word, const char *equals, const char *end)
+{
+	const size_t key = (size_t)(equals - word);
+	const log_cell value = { equals + 1, (size_t)(end - equals - 1) };
+
+	if (key == 3 && memcmp(word, "SRC", 3) == 0)
+		field_keep(k, &k->src, value);
+	else if (key == 3 && memcmp(word, "DST", 3) == 0)
+		field_keep(k, &k->dst, value);
+	else if (key == 3 && memcmp(word, "LEN", 3) == 0 && !k->proto.text) /* behind PROTO it is UDP's */
+		field_keep(k, &k->len, value);
+	else if ((key == 3 && memcmp(word, "TTL", 3) == 0) || (key == 8 && memcmp(word, "HOPLIMIT", 8) == 0))
+		field_keep(k, &k->ttl, value);
+	else if (key == 2 && memcmp(word, "ID", 2) == 0)
+		k->has_id = true;
+	else if (key == 5 && memcmp(word, "PROTO", 5) == 0)
+		field_keep(k, &k->proto, value);
+}
+
 /* Walks the words of one packet. Result: where the next packet begins, or the end. */
 static log_cell packet_walk(log_cell c, struct packet *k)
 {
+	const char *p = c.text, *const end = p + c.len;
 	bool quoted = false;
 
-	for (;;) {
-		log_cell before = c, word = log_token(&c), value = word;
-		if (word.len == 0)
-			return c;
-		if (word.text[0] == '[')
-			quoted = true;
-		const bool unquotes = quoted && word.text[word.len - 1] == ']';
-		if (quoted) {
-			quoted = !unquotes;
+	while (p < end) {
+		if (*p == ' ') {
+			p++;
 			continue;
 		}
-		const char *next = word.len >= 3 ? memmem(word.text, word.len, "IN=", 3) : NULL;
-		if (next && packet_find(log_from(before, next)) == next) {
+		const char *word = p, *equals = NULL;
+		for (; p < end && *p != ' '; p++) {
+			if (*p != '=')
+				continue;
+			if (!equals)
+				equals = p;
+			if (quoted || !packet_begins(word, p, end) || p - 2 == c.text)
+				continue;
 			if (k->proto.text)
-				return log_from(before, next);
+				return log_from(c, p - 2);
 			*k = (struct packet){ 0 };
-		} else if (word.len == 2 && memcmp(word.text, "DF", 2) == 0) {
-			k->df = true;
-		} else if (word.len < 4 || word.text[0] < 'A' || word.text[0] > 'Z') {
-			continue;
-		} else if (log_take(&value, "SRC=")) {
-			field_keep(k, &k->src, value);
-		} else if (log_take(&value, "DST=")) {
-			field_keep(k, &k->dst, value);
-		} else if (log_take(&value, "LEN=")) {
-			if (!k->proto.text)
-				field_keep(k, &k->len, value);
-		} else if (log_take(&value, "TTL=") || log_take(&value, "HOPLIMIT=")) {
-			field_keep(k, &k->ttl, value);
-		} else if (log_take(&value, "ID=")) {
-			k->has_id = true;
-		} else if (log_take(&value, "PROTO=")) {
-			field_keep(k, &k->proto, value);
+			equals = p;
+			word = p - 2;
 		}
+		if (*word == '[')
+			quoted = true;
+		if (quoted)
+			quoted = p[-1] != ']';
+		else if (equals)
+			word_read(k, word, equals, p);
+		else if (p - word == 2 && memcmp(word, "DF", 2) == 0)
+			k->df = true;
 	}
+	return log_from(c, end);
 }
 
 static enum log_word read_packet(const struct packet *k, struct log_row *row)
@@ -94,7 +121,7 @@ static enum log_word read_packet(const struct packet *k, struct log_row *row)
 		return LOG_OTHER;
 	}
 	if (k->twice)
-		return log_fail(row, "line, two packets in one", k->src), LOG_BAD;
+		return row->why = "of one packet came twice", log_fail(row, "field", k->src), LOG_BAD;
 	if (!log_set_src(row, k->src) || !log_set_dst(row, k->dst))
 		return LOG_BAD;
 	log_set_ip_len(row, k->len);
