@@ -9,7 +9,7 @@
  *	parent -> all      PEER (a descriptor), STOP, RELOAD, OPENED (a descriptor)
  *	all -> parent      READY, NOTICE, OPEN; engine STATUS, writer STORE (once a second: also the sign of life)
  *	engine -> writer   SIGHTINGS, BALANCE, BOTS, EPOCH, END: the stream. seq counts its messages from 1 on
- *	writer -> engine   HELLO, PREPARE, ACK
+ *	writer -> engine   HELLO, PREPARE, ACK, EPOCH (end it, please)
  *	engine -> teller   SIGHTINGS (a copy, as far as the teller keeps up), STATUS, PULSE
  *	writer -> teller   STORE
  *	parent -> teller   NOTICE (a copy of every one)
@@ -109,9 +109,10 @@ struct message_epoch {
 	uint32_t zero;
 };
 
-/* As it stands in the store: which input, how many rows of it. */
+/* How the store stands with a commit: its id, the rows it ever had, the packets that its newest live input counted. No two commits of a writer that took anything
+ * have the same. */
 struct message_mark {
-	uint64_t input, rows;
+	uint64_t store, rows, packets;
 };
 
 enum sensor_link { LINK_UP, LINK_DOWN, LINK_GONE, LINKS };
