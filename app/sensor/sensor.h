@@ -50,6 +50,10 @@ void child_notice(int control, enum sensor_role role, unsigned number, enum noti
 int64_t clock_wall_ns(void);
 int64_t clock_steady_ms(void);
 
-#define CHILD_SECOND_MS 1000
+/* How a child ends, beside EXIT_DONE and the exit codes of the program, which it means for good (a notice said why). */
+#define CHILD_GONE 64   /* its interface is gone: try again when it is back */
+#define CHILD_BROKEN 65 /* it could not go on (a notice said why): start another one after a pause */
+
+#define ENGINE_PROCESSES 4096 /* bots that an engine tells apart in an epoch: a day, or until they are so many */
 
 #endif
