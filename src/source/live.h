@@ -6,7 +6,7 @@
  * device and its VLAN) is seen once on each.
  *
  * What is needed: CAP_NET_RAW in gs_live_open, nothing afterwards. The other functions use the system calls poll, getsockopt, getsockname and
- * ioctl (SIOCGIFFLAGS, SIOCGIFNAME), and gs_live_close also setsockopt, munmap and close; none opens anything or reads the clock.
+ * ioctl (SIOCGIFFLAGS, SIOCGIFNAME, SIOCGIFMTU), and gs_live_close also setsockopt, munmap and close; none opens anything or reads the clock.
  */
 #ifndef GS_LIVE_H
 #define GS_LIVE_H
@@ -106,7 +106,7 @@ struct gs_live_losses {
 	uint64_t dropped;  /* for want of room in the ring (ps_drop) */
 	uint64_t waiting;  /* in the ring at this moment: lost if the capture is closed now */
 	uint64_t freezes;  /* times that the ring was full */
-	uint64_t merged;   /* given frames longer than the interface's MTU allows: receive offload put packets together (GRO, LRO) */
+	uint64_t over_mtu; /* given frames longer than the interface's MTU: receive offload put packets together (GRO, LRO), or the wire has longer ones */
 };
 
 int gs_live_losses(struct gs_live *l, struct gs_live_losses *ret, struct gs_error *err);
