@@ -138,6 +138,8 @@ struct gs_render_options render_options(const struct options *o);
 /* Opens the databases of networks and places: those named, else those found. 0 or negative with a sentence. databases.c */
 int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err);
 uint64_t databases_stamp(const struct options *o); /* of the files that opening would find */
+/* The folders that hold what opening would find, now or after they were replaced; at most max of them. */
+size_t databases_places(const struct options *o, char (*ret)[4096], size_t max);
 
 /* A report's answer from the store, kept from last time: answers.c */
 struct answer_keys {
