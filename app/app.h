@@ -149,6 +149,8 @@ int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_er
 /* The same, with every file that was named: gs_enrich_opinions. */
 int databases_open_all(const struct options *o, struct gs_enrich **ret, struct gs_error *err);
 uint64_t databases_stamp(const struct options *o); /* of the files that opening would find */
+/* The folders that hold what opening would find, now or after they were replaced; at most max of them. */
+size_t databases_places(const struct options *o, char (*ret)[4096], size_t max);
 
 /* A report's answer from the store, kept from last time: answers.c */
 struct answer_keys {
