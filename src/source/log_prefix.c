@@ -266,7 +266,7 @@ bool log_prefix(log_cell all, struct log_line *ret)
 		const bool started = pri || line.time.kind != LOG_TIME_NONE;
 		if (c.len == 0 || c.text[0] == '%' || c.text[0] == '{')
 			break;
-		if (log_time_take(&c, &t)) {
+		if (c.text[0] != '[' && log_time_take(&c, &t)) {
 			keep_time(&line, &t);
 			if (c.len && c.text[0] == ':')
 				skip(&c, 1);

@@ -60,7 +60,7 @@ static unsigned take_name(struct reader *r, const char *names)
 	if (left < 3)
 		return 0;
 	const char a = lower(r->p[0]), b = lower(r->p[1]), c = lower(r->p[2]);
-	if (left > 3 && lower(r->p[3]) >= 'a' && lower(r->p[3]) <= 'z')
+	if (a < 'a' || a > 'z' || (left > 3 && lower(r->p[3]) >= 'a' && lower(r->p[3]) <= 'z'))
 		return 0;
 	for (unsigned i = 0; names[3 * i]; i++)
 		if (names[3 * i] == a && names[3 * i + 1] == b && names[3 * i + 2] == c) {
