@@ -30,6 +30,7 @@ enum exit_code {
 };
 
 #define MAX_VALUES 64 /* of an option that can be given more than once */
+#define MAX_SETTINGS 256 /* options of `watch` */
 
 struct options {
 	const char *verb;
@@ -63,6 +64,12 @@ struct options {
 	const char *given[16];   /* filters as they were given, for the metadata */
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
+	const char *config;      /* --config; NULL: not given */
+	bool defaults, example;  /* config show */
+	struct {
+		const char *option, *value;
+	} settings[MAX_SETTINGS]; /* keys of the configuration as options, in order: config_of_options */
+	size_t n_settings;
 };
 
 struct verb {
@@ -97,6 +104,9 @@ enum option_group {
 	OPT_DOSSIER = 1u << 19, /* --format as `show` has it */
 	OPT_DOCTOR = 1u << 20,  /* --format as `doctor` has it */
 	OPT_WINDOW = 1u << 21,
+	OPT_CONFIG = 1u << 24,   /* --config */
+	OPT_SETTINGS = 1u << 25, /* every key of the configuration that has an option */
+	OPT_CONFIG_SHOW = 1u << 26,
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -110,6 +120,10 @@ int exit_code_of(int gs_err);
 
 /* Octets: "256M", "1G", "4096"; false where it is none. */
 bool parse_size(const char *text, size_t *ret);
+
+/* The configuration that --config names (else defaults), and over it the options. found as config_read's, may be NULL. config_options.c */
+struct sensor_config;
+int config_of_options(const struct options *o, void (*found)(void *arg, bool bad, const char *sentence), void *arg, struct sensor_config **ret, struct gs_error *err);
 
 /* How far a reading is, on stderr where that is a terminal; stops it after SIGINT or SIGTERM. progress.c */
 struct progress {
@@ -189,6 +203,7 @@ int store_get_bots(struct gs_store *st, const struct options *o, const struct gs
 
 int cmd_bots(const struct options *o);
 int show_bot(const struct options *o); /* `show bot ID [FILE...]`: files[0] is "bot". cmd_bots.c */
+int cmd_config(const struct options *o);
 int cmd_explain(const struct options *o);
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);

@@ -52,6 +52,11 @@ static const struct verb verbs[] = {
 	  "  grescope store export-archive north.jsonl.zst\n"
 	  "  grescope store import-archive north.jsonl.zst south.jsonl.zst\n",
 	  OPT_STORE | OPT_PRUNE | OPT_CHECK | OPT_JSON | OPT_SENSOR, cmd_store },
+	{ "config", "[options] check [FILE] | show", "is the sensor's configuration sound, and what would it do",
+	  "  grescope config check                             /etc/grescope/grescope.conf\n"
+	  "  grescope config check my.conf\n"
+	  "  grescope config show --defaults                   every key, its meaning, its default\n",
+	  OPT_CONFIG | OPT_CONFIG_SHOW, cmd_config },
 	{ "doctor", "[options]", "is all well: store, databases, disk, gaps in time, losses; and what to do",
 	  "  grescope doctor\n"
 	  "  grescope doctor --store /var/lib/grescope/store.db --format json\n",

@@ -34,5 +34,6 @@ const struct gs_rule rule_mirai = {
 	.name = "mirai",
 	.source = "docs/forensics.md: the published code's generator, order of draws and field layout",
 	.wrong = "another program that copies generator and order exactly; a likely packet once in 2^31",
+	.evidence = GS_EVIDENCE(SHAPE) | GS_EVIDENCE(IP_ID) | GS_EVIDENCE(RECURRENCE) | GS_EVIDENCE(HEADER_DRAWS) | GS_EVIDENCE(LENGTH) | GS_EVIDENCE(MARTIAN),
 	.packet = mirai,
 };

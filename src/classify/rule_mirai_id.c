@@ -40,5 +40,6 @@ const struct gs_rule rule_mirai_id = {
 	.name = "mirai-id",
 	.source = "docs/forensics.md: inner identification = ~(outer - 1000), in the bot's byte order",
 	.wrong = "one honest packet in 2^15 of the same shape; an operator or router that rewrites identifications hides it",
+	.evidence = GS_EVIDENCE(SHAPE) | GS_EVIDENCE(IP_ID) | GS_EVIDENCE(LENGTH),
 	.packet = mirai_id,
 };

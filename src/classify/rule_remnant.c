@@ -68,6 +68,7 @@ const struct gs_rule rule_remnant = {
 	.name = "remnant",
 	.source = "docs/forensics.md; martian blocks: RFC 1122 s3.2.1.3, RFC 1112 s4; observed in ISC diary, December 2016",
 	.wrong = "a tunnel whose inside forges such sources; a record of these lengths may be any packet of that length",
+	.evidence = GS_EVIDENCE(SHAPE) | GS_EVIDENCE(IP_ID) | GS_EVIDENCE(LENGTH) | GS_EVIDENCE(MARTIAN) | GS_EVIDENCE(RATE),
 	.packet = remnant,
 	.window = remnant_window,
 	.record = remnant_record,

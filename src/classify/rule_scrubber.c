@@ -64,6 +64,7 @@ const struct gs_rule rule_scrubber = {
 	.name = "scrubber",
 	.source = "Cloudflare Magic Transit's documentation (tunnels, health checks); networks: src/classify/scrubbers.h",
 	.wrong = "other GRE out of the same networks, or their address forged; a provider of transit through a tunnel, seen in one direction, has the shape",
+	.evidence = GS_EVIDENCE(INNER_RETURNS) | GS_EVIDENCE(SPREAD) | GS_EVIDENCE(KNOWN_NETWORK) | GS_EVIDENCE(ONE_PREFIX),
 	.packet = scrubber,
 	.window = scrubber_window,
 };

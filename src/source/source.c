@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct gs_source_ops *const formats[] = { &source_pcap, &source_pcapng, &source_rawdata };
+static const struct gs_source_ops *const formats[] = { &source_pcap, &source_pcapng, &source_rawdata, &source_log };
 
 /* Compressed input that is damaged before its format shows: nothing to read, but damage to tell. */
 static const struct gs_source_ops unreadable = { .format = "damaged", .door = GS_DOOR_FRAMES };
@@ -202,6 +202,7 @@ static struct gs_source *source_new(const char *path)
 	if (!s)
 		return NULL;
 	s->stream.fd = -1;
+	s->modified = GS_TIME_MIN;
 	s->path = strdup(path);
 	if (!s->path) {
 		free(s);
@@ -232,7 +233,10 @@ int source_open_block(const char *path, size_t block, struct gs_source **ret, st
 		gs_source_close(s);
 		return gs_fail(err, GS_ERR_FORMAT, "%s: is a folder, not a file", path);
 	}
-	s->size = S_ISREG(sb.st_mode) ? (uint64_t)sb.st_size : 0;
+	if (S_ISREG(sb.st_mode)) {
+		s->size = (uint64_t)sb.st_size;
+		s->modified.ns = sb.st_mtim.tv_sec * GS_NS_PER_S + sb.st_mtim.tv_nsec;
+	}
 	return source_start(s, stream_open_fd(&s->stream, s->path, fd, own, block, err), ret, err);
 }
 

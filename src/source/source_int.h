@@ -31,7 +31,7 @@ struct gs_source_ops {
 			 struct gs_error *err);
 };
 
-extern const struct gs_source_ops source_pcap, source_pcapng, source_rawdata;
+extern const struct gs_source_ops source_pcap, source_pcapng, source_rawdata, source_log;
 
 struct gs_source {
 	char *path;
@@ -39,6 +39,7 @@ struct gs_source {
 	struct stream stream;
 	void *state;            /* the format's own */
 	uint64_t size;
+	struct gs_time modified; /* when the file was last written; GS_TIME_MIN: no file */
 	uint64_t frames;        /* given so far */
 	uint64_t saturated;
 	bool over;              /* trouble was told; nothing more comes */
