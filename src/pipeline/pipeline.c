@@ -47,7 +47,7 @@ struct corridor {
 };
 
 /* Counts a decoded frame; whether it goes on as GRE. */
-static bool count_packet(struct corridor *c, const struct gs_packet *p)
+static bool count_packet(struct corridor *c, const struct gs_packet *p, const struct gs_frame *f)
 {
 	struct gs_tally *t = c->tally;
 
@@ -76,6 +76,7 @@ static bool count_packet(struct corridor *c, const struct gs_packet *p)
 	t->sighting_bytes += p->ip_len;
 	t->stops[p->stop]++;
 	t->checksum_bad += p->checksum == GS_CHECKSUM_BAD;
+	t->undated += f->undated;
 	return true;
 }
 
@@ -87,7 +88,7 @@ static int corridor_frames(struct corridor *c, size_t from, size_t n, struct gs_
 		struct gs_packet *p = &c->packets[n_gre]; /* a slot is used again until something stays in it */
 		gs_decode(&c->frames[i], p);
 		c->tally->bytes += c->frames[i].caplen;
-		if (!count_packet(c, p)) {
+		if (!count_packet(c, p, &c->frames[i])) {
 			if (p->control_off)
 				gs_control_note(c->control, p, &c->frames[i]);
 			continue;
