@@ -10,6 +10,13 @@ log_cell log_record(const struct log_line *line)
 	return line->repeated <= 1 && at >= start && at <= start + line->all.len ? line->all : line->text;
 }
 
+log_cell log_object(const struct log_line *line)
+{
+	const char *brace = log_find(line->text, "{");
+
+	return brace ? log_from(line->text, brace) : (log_cell){ line->text.text, 0 };
+}
+
 void log_wanted_put(const struct log_wanted *wanted, size_t n, log_cell key, log_cell value)
 {
 	for (size_t i = 0; i < n; i++)
