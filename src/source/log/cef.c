@@ -105,16 +105,17 @@ static void field_skip(log_cell *m)
 
 static bool collect(log_cell all, struct fields *f)
 {
-	const char *at = log_find(all, "CEF:");
-	const bool leef = !at;
+	static const char *const marks[] = { "CEF:0|", "CEF:1|", "LEEF:1.0|", "LEEF:2.0|" };
+	const char *at = NULL;
+	size_t i = 0;
 
-	if (leef)
-		at = log_find(all, "LEEF:");
+	while (i < sizeof marks / sizeof *marks && !(at = log_find(all, marks[i])))
+		i++;
 	if (!at)
 		return false;
+	const bool leef = i >= 2, second = i == 3;
 	log_cell m = log_from(all, at);
-	const bool second = log_starts(m, "LEEF:2");
-	for (int i = 0; i < (leef ? 5 : 7); i++)
+	for (int field = 0; field < (leef ? 5 : 7); field++)
 		field_skip(&m);
 	if (!leef) {
 		cef_pairs(m, f);
