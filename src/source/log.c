@@ -32,14 +32,14 @@ static bool text_like(const uint8_t *p, size_t len)
 	return odd <= look / 8;
 }
 
-static enum source_match log_match(const uint8_t *start, size_t len, bool whole)
+enum source_match log_match_own(const struct gs_log_own *own, const uint8_t *start, size_t len, bool whole)
 {
 	const char *p = (const char *)start, *end = p + len;
 	struct log_reader *lr;
 	struct log_result r;
 	enum source_match m = whole ? MATCH_NO : MATCH_MORE;
 
-	if (!text_like(start, len) || log_reader_new(&lr, NULL) < 0)
+	if (!text_like(start, len) || log_reader_new(own, &lr, NULL) < 0)
 		return MATCH_NO;
 	while (p < end && m != MATCH_YES) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
@@ -57,6 +57,11 @@ static enum source_match log_match(const uint8_t *start, size_t len, bool whole)
 	return m;
 }
 
+static enum source_match log_match(const uint8_t *start, size_t len, bool whole)
+{
+	return log_match_own(NULL, start, len, whole);
+}
+
 static int log_open(struct gs_source *s, struct gs_error *err)
 {
 	struct logs *l = calloc(1, sizeof *l);
@@ -64,7 +69,7 @@ static int log_open(struct gs_source *s, struct gs_error *err)
 	if (!l)
 		return gs_fail(err, GS_ERR_NOMEM, "%s: out of memory", s->path);
 	s->state = l;
-	int r = log_reader_new(&l->reader, err);
+	int r = log_reader_new(s->logs.own, &l->reader, err);
 	if (r == 0)
 		log_clock_start(&l->reader->clock, &s->logs, s->modified);
 	return r;
@@ -101,6 +106,7 @@ static int lines_ready(struct gs_source *s, struct gs_tally *tally, struct gs_er
 	struct logs *l = s->state;
 	struct stream *st = &s->stream;
 
+	log_reader_block(l->reader);
 	for (;;) {
 		size_t look = stream_left(st);
 		look = look < LOG_LINE_MAX ? look : LOG_LINE_MAX;
@@ -152,7 +158,7 @@ static bool line_next(struct gs_source *s, struct gs_tally *tally)
 	const uint8_t *p = s->stream.p, *end = p + l->ready;
 
 	while (p < end) {
-		const uint8_t *hit = l->reader->finder.always ? p : log_finder_next(&l->reader->finder, p, p, end);
+		const uint8_t *hit = log_reader_find(l->reader, p, end);
 		if (!hit)
 			break;
 		const uint8_t *before = memrchr(p, '\n', (size_t)(hit - p)), *nl = memchr(hit, '\n', (size_t)(end - hit));

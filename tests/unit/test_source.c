@@ -1386,7 +1386,7 @@ static void tables_without_the_needed_columns_are_refused(void **state)
 	refused("Source IP,Destination Port,Protocol,count\n192.0.2.1,23,6,1\n", 58,
 		"is text that starts with `Source IP,Destination Port,Protocol,count`");
 	refused("Source IP,_time,count\n192.0.2.1,2017-07-25,1\n", 45,
-		"grescope reads pcap, pcapng and tables with the columns Source IP, _time, count, Protocol");
+		"grescope reads pcap, pcapng, tables with the columns Source IP, _time, count, Protocol, and logs");
 	refused("192.0.2.1\n192.0.2.2\n", 20, "is text that starts with `192.0.2.1`");
 }
 

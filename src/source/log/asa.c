@@ -24,16 +24,13 @@
  */
 #include "source/log/record.h"
 
-#define A_NAME "source (a name where an address belongs: `no names` on the firewall)"
-#define B_NAME "destination (a name where an address belongs: `no names` on the firewall)"
-
 static bool end_set(struct log_row *row, log_cell c, bool source)
 {
-	struct gs_addr a;
-
-	if (log_address(c, &a))
-		return source ? log_set_src(row, c) : log_set_dst(row, c);
-	return log_fail(row, c.len == 0 ? source ? "source" : "destination" : source ? A_NAME : B_NAME, c);
+	if (source ? log_set_src(row, c) : log_set_dst(row, c))
+		return true;
+	if (c.len > 0)
+		row->why = "is no address: `no names` on the firewall makes it write addresses";
+	return false;
 }
 
 /* The address of "IF:ADDR/port(user)" or, with `sep` a slash, "IF/ADDR(port)". Interface names have neither. */

@@ -93,8 +93,10 @@ static enum log_word row_read(const struct layout *l, const log_cell *cells, uns
 
 	if (log_protocol(cell(l, cells, n, PROTOCOL)) != LOG_PROTO_GRE || (status.len > 0 && !log_is(status, "OK")))
 		return LOG_OTHER;
-	if (n < l->at[STATUS])
-		return log_fail(row, "record (cut off)", cells[n - 1]) ? LOG_GRE : LOG_BAD;
+	if (n < l->at[STATUS]) {
+		row->why = "is cut off";
+		return log_fail(row, "record", cells[n - 1]) ? LOG_GRE : LOG_BAD;
+	}
 	log_set_flow(row);
 	if (!log_set_src(row, either(cell(l, cells, n, PKT_SRC), cell(l, cells, n, SRC))) || (dst.len > 0 && !log_set_dst(row, dst)))
 		return LOG_BAD;

@@ -102,7 +102,7 @@ int main(int argc, char **argv)
 	unsigned long number = 0;
 	int bad = 0;
 
-	if (!f || log_reader_new(&asked, NULL) < 0 || log_reader_new(&found, NULL) < 0)
+	if (!f || log_reader_new(NULL, &asked, NULL) < 0 || log_reader_new(NULL, &found, NULL) < 0)
 		return 2;
 	asked->clock.reference = found->clock.reference = (struct gs_time){ INT64_C(1796083200) * GS_NS_PER_S };
 	for (ssize_t n; (n = getline(&line, &size, f)) >= 0;) {
