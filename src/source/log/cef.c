@@ -23,9 +23,9 @@ struct fields {
 static void put(struct fields *f, log_cell key, log_cell value)
 {
 	const struct log_wanted wanted[] = {
-		{ "src", &f->src },          { "dst", &f->dst },        { "c6a2", &f->src6 },
-		{ "c6a3", &f->dst6 },        { "proto", &f->protocol }, { "rt", &f->received },
-		{ "devTime", &f->dev_time }, { "start", &f->start },    { "end", &f->end },
+		{ LOG_CELL("src"), &f->src },          { LOG_CELL("dst"), &f->dst },        { LOG_CELL("c6a2"), &f->src6 },
+		{ LOG_CELL("c6a3"), &f->dst6 },        { LOG_CELL("proto"), &f->protocol }, { LOG_CELL("rt"), &f->received },
+		{ LOG_CELL("devTime"), &f->dev_time }, { LOG_CELL("start"), &f->start },    { LOG_CELL("end"), &f->end },
 	};
 
 	log_wanted_put(wanted, sizeof wanted / sizeof *wanted, key, log_trim(value));
