@@ -21,9 +21,10 @@ static inline log_cell log_step(log_cell *c)
 	return word;
 }
 
-/* A key whose value is wanted, and where to. The first of equal keys counts: what follows may be text that a stranger chose. */
+/* A key whose value is wanted, and where to. The first of equal keys counts: what follows may be text that a stranger chose. Case
+ * counts. */
 struct log_wanted {
-	const char *key;
+	log_cell key;
 	log_cell *value;
 };
 
