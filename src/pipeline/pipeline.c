@@ -7,12 +7,14 @@
  * Everything moves in batches of GS_SOURCE_BATCH: the frames of a batch lie in the source's buffer until the next read, the packets and verdicts
  * in arrays here, so that the sighting table can prefetch the slots of a whole batch before it touches the first. Nothing is allocated per
  * packet. Frames that are no GRE, most of them in most captures, leave after decoding and are only counted.
+ * Of those the ones of PPTP's control connection (src/classify/control.h) are read first: they speak for the GRE that follows.
  * Where the question is about bots a watch (src/observe/watch.h) sees each packet after its verdict, and tells which process it came from.
  * A gate (the store's, see pipeline.h) stands between source and decode and says which frames are news; without one all are.
  */
 #include "pipeline/pipeline.h"
 
 #include "classify/classify.h"
+#include "classify/control.h"
 #include "decode/decode.h"
 #include "observe/observe.h"
 
@@ -26,6 +28,8 @@ struct corridor {
 	const struct gs_inputs *inputs;
 	struct gs_sighting_sink sink;
 	struct gs_observe *observe;
+	struct gs_control *control;
+	uint64_t forgotten;     /* by it, before this input */
 	struct gs_tally *tally; /* the caller's, or with a gate `run` */
 	struct gs_tally run;    /* of this input */
 	struct gs_tally observed; /* what the sighting table had counted before this input */
@@ -83,9 +87,13 @@ static int corridor_frames(struct corridor *c, size_t from, size_t n, struct gs_
 		struct gs_packet *p = &c->packets[n_gre]; /* a slot is used again until something stays in it */
 		gs_decode(&c->frames[i], p);
 		c->tally->bytes += c->frames[i].caplen;
-		if (!count_packet(c, p))
+		if (!count_packet(c, p)) {
+			if (p->control_off)
+				gs_control_note(c->control, p, &c->frames[i]);
 			continue;
+		}
 		gs_classify(p, &c->frames[i], &c->verdicts[n_gre]);
+		gs_control_judge(c->control, p, &c->verdicts[n_gre]);
 		if (c->o->watch)
 			c->bots[n_gre] = gs_watch_packet(c->o->watch, p, &c->frames[i], &c->verdicts[n_gre]);
 		c->gre[n_gre++] = p;
@@ -267,8 +275,10 @@ static int corridor_input(struct corridor *c, const char *path, int *worst, stru
 	struct gs_source_info info = { 0 };
 	struct gs_source *s = NULL;
 	bool begun = false, fatal = false, again = false;
-	int r = gs_source_open(path, &s, &trouble);
+	int r = gs_source_open_logs(path, gs_inputs_logs(c->inputs), &s, &trouble);
 
+	gs_control_reset(c->control);
+	c->forgotten = gs_control_forgotten(c->control);
 	if (g && r == 0) {
 		corridor_reset(c);
 		r = g->begin(g->arg, path, &trouble);
@@ -280,13 +290,15 @@ static int corridor_input(struct corridor *c, const char *path, int *worst, stru
 		if (r >= 0 && again) {
 			gs_source_close(s);
 			corridor_reset(c);
+			gs_control_reset(c->control);
 			again = false;
-			r = gs_source_open(path, &s, &trouble);
+			r = gs_source_open_logs(path, gs_inputs_logs(c->inputs), &s, &trouble);
 			if (r == 0)
 				r = corridor_read(c, s, &trouble, &fatal, &again);
 		}
 	}
 	if (s) {
+		c->tally->control_forgotten += gs_control_forgotten(c->control) - c->forgotten;
 		c->tally->clock_saturated += gs_source_clock_saturated(s);
 		gs_source_info(s, &info);
 		c->bytes_before += info.size ? info.size : info.position;
@@ -330,6 +342,8 @@ int gs_pipeline_run(const struct gs_inputs *in, const struct gs_pipeline_options
 	c->sink = *sink;
 	c->tally = o->gate ? &c->run : tally;
 	r = gs_observe_new(&oo, sink, &c->observe, err);
+	if (r == 0)
+		r = gs_control_new(o->hash_seed, &c->control, err);
 	for (size_t i = 0; r == 0 && i < gs_inputs_count(in); i++)
 		r = corridor_input(c, gs_inputs_path(in, i), &worst, err);
 	if (r == 0)
@@ -338,6 +352,7 @@ int gs_pipeline_run(const struct gs_inputs *in, const struct gs_pipeline_options
 		gs_tally_add(tally, &c->total);
 	else if (c->observe)
 		gs_observe_tally(c->observe, tally);
+	gs_control_free(c->control);
 	gs_observe_free(c->observe);
 	free(c);
 	return r < 0 ? r : worst;
