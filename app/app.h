@@ -175,6 +175,7 @@ void balance_print(const struct gs_tally *t);
 
 /* Opens the store that the options name. 0 or negative with a sentence. store.c */
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err);
+int store_folder(const struct options *o, char *out, size_t size); /* where it is or would be made; not checked */
 int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
 
 /* Pinning the origins of what is ingested. pin.c */
@@ -205,5 +206,6 @@ int cmd_export(const struct options *o);
 int cmd_trend(const struct options *o);
 int cmd_show(const struct options *o);
 int cmd_doctor(const struct options *o);
+int cmd_watch(const struct options *o);
 
 #endif
