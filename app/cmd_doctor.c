@@ -401,7 +401,11 @@ static int check_losses(struct doctor *d, struct gs_store *st, struct gs_error *
 	if (t.late_packets && t.late_packets > t.in_sightings / 100)
 		finding(d, LOOK, "lost", "nothing is lost, but sightings are more and smaller; `reordercap` or `mergecap` sorts captures",
 		        "%" PRIu64 " of %" PRIu64 " packets came later than their time says", t.late_packets, t.in_sightings);
-	if (!lost && !t.records_bad && !t.folded_packets && !t.clock_saturated)
+	for (unsigned i = 0; i < GS_DROP_COUNT; i++)
+		if (t.dropped[i])
+			finding(d, LOOK, "lost", i == GS_DROP_RING ? "a larger ring (buffer), more workers" : NULL, "%" PRIu64 " lost by sensors beside %" PRIu64 " packets seen: %s",
+			        t.dropped[i], t.packets, gs_drop_text(i));
+	if (!lost && !t.records_bad && !t.folded_packets && !t.clock_saturated && !gs_tally_sensor_lost(&t) && !t.dropped[GS_DROP_BELOW])
 		finding(d, OK, "lost", NULL, "nothing of %" PRIu64 " packets and %" PRIu64 " rows read", t.packets, t.records);
 	return 0;
 }

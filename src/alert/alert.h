@@ -3,9 +3,9 @@
  *
  * A pure library: the clock is passed in, what is told goes to a sink, what must survive a restart is text that the caller keeps. One thread.
  *
- * No storms. Every alert has a key. It begins once and ends once; until it has ended and its quiet time is over the same key is not told again but folded into it and
- * counted. At most GS_ALERT_OPEN_MAX are open at a time, and at most GS_ALERT_HOURLY of a kind that outsiders can multiply (networks) begin in an hour: those beyond are counted and summed up
- * in one alert at the hour's end. Everything that an outsider can grow has a cap, a rule at the cap and a counter (struct gs_alerts_counters).
+ * No storms. Every alert has a key. It begins once and ends once; within its quiet time the same key is not told again but folded and counted, and told as one when the
+ * quiet time is over. At most GS_ALERT_OPEN_MAX are open at a time. Of first appearances and of surges, which outsiders can multiply, at most GS_ALERT_BURST are told at once and then
+ * one an hour: those beyond are counted and summed up. Everything that an outsider can grow has a cap, a rule at the cap and a counter (struct gs_alerts_counters).
  *
  * docs/alerts.md says the rules with their thresholds, what they were measured to do on noise, and the JSON that gs_alert_json writes.
  */
@@ -20,13 +20,13 @@
 
 #define GS_ALERT_VERSION 1        /* of the JSON, too: members are added, never taken away or given another meaning, within one version */
 #define GS_ALERT_OPEN_MAX 256
-#define GS_ALERT_HOURLY 20        /* alerts about networks that begin within an hour of the clock */
+#define GS_ALERT_BURST 20         /* alerts of a kind about networks; each hour gives one back */
 #define GS_ALERT_NETWORKS_MAX (1u << 17) /* more than there are networks with addresses of their own today (some 85,000) */
 #define GS_ALERT_KEY_MAX 80
 #define GS_ALERT_NAME_MAX 64
 #define GS_ALERT_TEXT_MAX 400
 
-/* X(NAME, word, begins and ends, meaning). Words are part of the JSON: append only. A kind that does not end is told once and closes by itself when its quiet time passed without it. */
+/* X(NAME, word, begins and ends, meaning). Words are part of the JSON: append only. A kind that does not end is told once. */
 #define GS_ALERT_MAP(X)                                                                                                          \
 	X(FLOOD, "flood", true, "far more packets of a class than usual")                                                        \
 	X(NETWORK_NEW, "network.new", false, "a network's first packet here")                                                    \
@@ -137,7 +137,7 @@ struct gs_alerts_options {
 	uint64_t surge_min;      /* 20: packets an hour, below that nothing surges */
 	const struct gs_alert_bad *bad; /* copied */
 	unsigned n_bad;
-	bool networks_known;     /* first appearances are not told: nothing tells networks apart, or nobody wants to know */
+	uint64_t window_s;       /* 3600: a sighting may tell of what was so long ago */
 };
 
 /* Gets each alert as it is to be told. */
@@ -150,16 +150,17 @@ struct gs_alerts_counters {
 	uint64_t told;            /* to the sink */
 	uint64_t folded;          /* repeats within the quiet time of their key */
 	uint64_t refused;         /* for want of a place among the open ones */
-	uint64_t beyond_hourly;   /* summed up in a network.many */
+	uint64_t summed;          /* about networks, beyond GS_ALERT_BURST: summed up in a network.many */
 	uint64_t networks, networks_refused; /* kept; not kept for want of a place */
 	uint64_t late;            /* sightings of an hour that was judged already: they count as history only */
 	uint64_t unattributed;    /* sightings without a source or a network */
+	uint64_t forged;          /* sightings of a flood from forged sources: no network's doing */
 	uint32_t open;
 };
 
 struct gs_alerts;
 
-/* first_start: nothing is known of this sensor's past: see gs_alerts_know and gs_alerts_read. GS_ERR_NOMEM. */
+/* Knows nothing of the sensor's past: gs_alerts_read or gs_alerts_know tell it. About 9 MiB where every network there is was seen. GS_ERR_NOMEM. */
 int gs_alerts_new(const struct gs_alerts_options *o, const struct gs_alert_lookup *lookup, const struct gs_alert_sink *sink, struct gs_time now, struct gs_alerts **ret,
                   struct gs_error *err);
 void gs_alerts_free(struct gs_alerts *a); /* NULL is fine */

@@ -239,7 +239,7 @@ static double one_round(struct gs_pulse *pu, const struct gs_addr *src, const st
 	for (unsigned i = 0; i < MANY; i += BATCH) {
 		for (unsigned k = 0; k < BATCH; k++)
 			p[k].src = src[i + k];
-		__asm__ volatile("" ::: "memory");
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* decoding a batch leaves no store pending */
 		if (pu)
 			gs_pulse_packets(pu, pp, v + i, BATCH);
 	}
