@@ -138,6 +138,8 @@ struct gs_render_options render_options(const struct options *o);
 /* Opens the databases of networks and places: those named, else those found. 0 or negative with a sentence. databases.c */
 int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err);
 uint64_t databases_stamp(const struct options *o); /* of the files that opening would find */
+/* The folders that hold what opening would find, now or after they were replaced; at most max of them. */
+size_t databases_places(const struct options *o, char (*ret)[4096], size_t max);
 
 /* A report's answer from the store, kept from last time: answers.c */
 struct answer_keys {
@@ -173,6 +175,7 @@ void balance_print(const struct gs_tally *t);
 
 /* Opens the store that the options name. 0 or negative with a sentence. store.c */
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err);
+int store_folder(const struct options *o, char *out, size_t size); /* where it is or would be made; not checked */
 int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
 
 /* Pinning the origins of what is ingested. pin.c */
@@ -203,5 +206,6 @@ int cmd_export(const struct options *o);
 int cmd_trend(const struct options *o);
 int cmd_show(const struct options *o);
 int cmd_doctor(const struct options *o);
+int cmd_watch(const struct options *o);
 
 #endif

@@ -52,6 +52,11 @@ static const struct verb verbs[] = {
 	  "  grescope store export-archive north.jsonl.zst\n"
 	  "  grescope store import-archive north.jsonl.zst south.jsonl.zst\n",
 	  OPT_STORE | OPT_PRUNE | OPT_CHECK | OPT_JSON | OPT_SENSOR, cmd_store },
+	{ "watch", "[options] -i IFACE", "the sensor: live capture into the store, for months",
+	  "  grescope watch -i eth0\n"
+	  "  grescope watch -i eth0 -i eth1 --sensor taipei --store /var/lib/grescope/store.db\n"
+	  "  grescope watch --config /etc/grescope/grescope.conf\n",
+	  OPT_CONFIG | OPT_SETTINGS | OPT_PIN, cmd_watch },
 	{ "config", "[options] check [FILE] | show", "is the sensor's configuration sound, and what would it do",
 	  "  grescope config check                             /etc/grescope/grescope.conf\n"
 	  "  grescope config check my.conf\n"

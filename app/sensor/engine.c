@@ -470,7 +470,7 @@ static void finish(struct engine *e)
 
 	while (clock_steady_ms() < until) {
 		if (!bots)
-			bots = bots_put(e, true);
+			bots = bots_put(e, false);
 		if (bots && !told && !outbox_state(e->out).folding) {
 			told = balance_put(e, true);
 			ended = told && outbox_put(e->out, MESSAGE_END_, &(struct message_nothing){ 0 }, sizeof(struct message_nothing));
@@ -495,7 +495,7 @@ static void finish(struct engine *e)
 static int opened(struct engine *e, struct gs_error *err)
 {
 	const struct sensor_config *c = e->s->config;
-	const size_t memory = c->memory_bytes / e->s->n_engines;
+	const size_t memory = c->memory_bytes;
 	const struct gs_live_options lo = { .interface = engine_interface(e->s, e->number), .filter = c->filter, .snaplen = (uint32_t)c->snaplen,
 					    .buffer_bytes = (uint32_t)c->buffer_bytes, .promiscuous = c->promiscuous, .include_udp = c->include_udp,
 					    .fanout_size = (uint16_t)c->workers, .fanout_id = (uint16_t)(e->s->fanout_id + e->number / (c->workers ? c->workers : 1)) };
@@ -542,7 +542,7 @@ int engine_run(const struct sensor *s, unsigned number, int control)
 	if (r == 0)
 		r = closed_in(e, &err);
 	if (r < 0) {
-		child_notice(control, ROLE_ENGINE, number, NOTICE_FATAL, (unsigned)exit_code_of(r == GS_ERR_NOENT ? GS_ERR_NETWORK : r), "engine.open", "%s", err.text);
+		child_notice(control, ROLE_ENGINE, number, r == GS_ERR_NETWORK ? NOTICE_WARNING : NOTICE_FATAL, (unsigned)exit_code_of(r == GS_ERR_NOENT ? GS_ERR_NETWORK : r), "engine.open", "%s", err.text);
 		return r == GS_ERR_NOENT || r == GS_ERR_NETWORK ? CHILD_GONE : CHILD_BROKEN;
 	}
 	e->clock_gap_ns = clock_wall_ns() - clock_steady_ms() * 1000000;

@@ -310,7 +310,7 @@ static int open_ring(struct gs_live *l, const struct gs_live_options *o, struct 
 	if (l->ring_bytes && l->ring_bytes < asked)
 		note_add(l, "the ring is of %.1f MiB, %.1f were asked for", (double)l->ring_bytes / (1 << 20), (double)asked / (1 << 20));
 	if (o->promiscuous && !l->ifindex)
-		note_add(l, "promiscuous mode is not possible on \"" GS_LIVE_ANY "\"");
+		note_add(l, "promiscuous mode is not possible on all interfaces at once");
 	if (!l->nanoseconds)
 		note_add(l, "time stamps are of microseconds");
 	learn_longest(l);
@@ -385,6 +385,28 @@ int gs_live_fd(const struct gs_live *l)
 	return l->fd;
 }
 
+static uint32_t be16(const uint8_t *p)
+{
+	return (uint32_t)(p[0] << 8 | p[1]);
+}
+
+/*
+ * Since Linux 6.10 a cooked frame with two tags names the protocol behind the second one, although that tag is still there. `header`: where
+ * its type stands; `at`: where the frame's payload starts. An IP header of that version and length is taken for one.
+ */
+static void name_tag(uint8_t *frame, uint32_t header, uint32_t at, uint32_t caplen, uint32_t wirelen)
+{
+	const uint8_t *p = frame + at;
+	const uint32_t type = be16(frame + header), version = type == 0x0800 ? 4 : type == 0x86dd ? 6 : 0;
+
+	if (!version || caplen < at + 10 || be16(p + 2) != type || p[4] >> 4 != version)
+		return;
+	if (p[0] >> 4 == version && (version == 4 ? be16(p + 2) : be16(p + 4) + 40) <= wirelen - at)
+		return;
+	frame[header] = 0x81;
+	frame[header + 1] = 0x00;
+}
+
 static void on_frame(u_char *user, const struct pcap_pkthdr *h, const u_char *bytes)
 {
 	struct gs_live *l = (struct gs_live *)user;
@@ -392,6 +414,10 @@ static void on_frame(u_char *user, const struct pcap_pkthdr *h, const u_char *by
 	const uint32_t caplen = h->caplen < l->snaplen ? h->caplen : l->snaplen;
 
 	memcpy(slot, bytes, caplen);
+	if (l->linktype == GS_LINK_LINUX_SLL2)
+		name_tag(slot, 0, 20, caplen, h->len);
+	else if (l->linktype == GS_LINK_LINUX_SLL)
+		name_tag(slot, 14, 16, caplen, h->len);
 	l->given++;
 	l->over_mtu += l->longest && h->len > l->longest;
 	l->frames[l->n++] = (struct gs_frame){

@@ -344,11 +344,15 @@ struct gs_store_info {
 
 int gs_store_info(struct gs_store *st, struct gs_store_info *ret, struct gs_error *err);
 
+/* Octets of the file as it is now. Cheap, where gs_store_info looks at everything. */
+uint64_t gs_store_bytes(struct gs_store *st);
+
 struct gs_prune_options {
 	struct gs_time raw_before;     /* rows older than this go (batch by batch: one that reaches past it stays); GS_TIME_MIN: none by age */
 	struct gs_time rollups_before; /* whole days of rollups whose rows are gone; GS_TIME_MIN: none. What they held is then forgotten */
 	uint64_t max_bytes;            /* oldest rows go until the file is at most this; 0: no cap */
 	bool rollups_too;              /* for max_bytes: rollups go too, oldest days first, when no rows are left */
+	bool keep_room;                /* what becomes free stays in the file, for rows to come: a daemon would be held up by giving it back */
 	bool (*progress)(void *arg, uint64_t rows_gone); /* between slices; false ends with GS_ERR_INTERRUPTED, all so far kept. May be NULL */
 	void *arg;
 };
@@ -362,6 +366,9 @@ struct gs_prune_result {
 
 /* Writer only. In slices, each a commit of its own. Bot processes go with the rows of their time, pins with the rollups of the last of their days. */
 int gs_store_prune(struct gs_store *st, const struct gs_prune_options *o, struct gs_prune_result *ret, struct gs_error *err);
+
+/* Writer only. Gives up the ballast (gs_store_options), so that pruning has room on a disk that is full now; gs_store_prune makes it anew. */
+void gs_store_give_ballast(struct gs_store *st);
 
 /* Writer only. Merges rollups, gives free space back to the file system, empties the journal. */
 int gs_store_compact(struct gs_store *st, uint64_t *ret_before, uint64_t *ret_after, struct gs_error *err);

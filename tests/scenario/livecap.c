@@ -119,11 +119,12 @@ static void take(struct member *m, const struct gs_frame *f, size_t n)
 		gs_observe_packets(m->observe, gre, verdicts, NULL, n_gre, NULL);
 }
 
-/* Frames that are there, without waiting. `drain_ms`: as gs_live_drain. Returns how many. */
-static size_t serve(struct member *m, int drain_ms)
+/* Frames that are there, without waiting; with `drain_ms`, as gs_live_drain, until there are none or that time is over twice. */
+static void serve(struct member *m, int drain_ms)
 {
 	struct gs_frame frames[GS_SOURCE_BATCH];
 	struct gs_error err = { 0 };
+	const int64_t end = drain_ms ? monotonic_ms() + 2 * drain_ms : 0;
 	size_t n = 0, all = 0;
 
 	while (!m->over) {
@@ -134,12 +135,9 @@ static size_t serve(struct member *m, int drain_ms)
 		if (r != GS_LIVE_FINE && r != GS_ERR_INTERRUPTED)
 			printf("%s %s\n", r == GS_LIVE_DOWN ? "down" : r == GS_LIVE_UP ? "up" : r == GS_LIVE_GONE ? "gone" : "trouble", err.text);
 		m->over = r == GS_LIVE_GONE || (r < 0 && r != GS_ERR_INTERRUPTED);
-		if (n == 0 || (drain_ms && all > 100000000))
-			break;
-		if (!drain_ms && all >= 64 * GS_SOURCE_BATCH)
+		if (n == 0 || (drain_ms ? monotonic_ms() > end : all >= 64 * GS_SOURCE_BATCH))
 			break;
 	}
-	return all;
 }
 
 static bool member_open(struct member *m, unsigned number)
@@ -154,7 +152,8 @@ static bool member_open(struct member *m, unsigned number)
 	}
 	gs_live_info(m->live, &info);
 	printf("opened {\"linktype\":%u,\"snaplen\":%u,\"ring\":%" PRIu64 ",\"steps\":%u,\"nanoseconds\":%s,\"fanout\":%s,\"note\":\"%s\"}\n", info.linktype,
-	       info.snaplen, info.ring_bytes, info.filter_steps, info.nanoseconds ? "true" : "false", info.fanout ? "true" : "false", info.note);
+	       info.snaplen, info.ring_bytes, info.filter_steps, info.nanoseconds ? "true" : "false", info.fanout ? "true" : "false",
+	       strchr(info.note, '"') ? "(with quotes)" : info.note);
 	if (options.file) {
 		char name[4096];
 		snprintf(name, sizeof name, options.members > 1 ? "%s.%u" : "%s", options.file, number);

@@ -18,6 +18,8 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 LIMIT = 240  # seconds: a scenario that hangs ends by itself, with its networks removed
@@ -100,21 +102,17 @@ class Lab:
 
     def start(self, args, outside=False, **kw):
         """A process that runs until stop() or close(). `ip netns exec` becomes the program: signals reach it."""
-        kw = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **kw}
-        p = subprocess.Popen(self.command(args, outside), stdin=subprocess.DEVNULL, **kw)
+        kw = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": tempfile.TemporaryFile("w+"), "text": True, **kw}
+        p = subprocess.Popen(self.command(args, outside), **kw)
+        p.said = kw["stderr"]
         self.processes.append(p)
         return p
 
     def stop(self, p, number=signal.SIGTERM, limit=30):
-        """Ends it by a signal. Returns (stdout, stderr)."""
-        if p.poll() is None:
+        """Ends it by a signal. Returns what is left of its output, and its errors."""
+        if p.poll() is None and number:
             p.send_signal(number)
-        try:
-            return p.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            p.kill()
-            p.wait()
-            raise
+        return rest(p, limit)
 
     def link(self, *args, outside=False):
         return run("ip", "-n", self.outside if outside else self.inside, "link", *args)
@@ -157,17 +155,31 @@ class Tun:
             raise RuntimeError(p.stderr.decode())
 
 
+def rest(p, limit=30):
+    """What a process says until it ends by itself, and its errors. It is killed after `limit` seconds."""
+    timer = threading.Timer(limit, p.kill)
+    timer.start()
+    out = p.stdout.read()
+    p.wait()
+    timer.cancel()
+    p.said.seek(0)
+    return out, p.said.read()
+
+
 def wait_line(p, word, limit=20):
-    """Reads lines of a process until one starts with word; the lines so far."""
-    lines, end = [], time.monotonic() + limit
-    while time.monotonic() < end:
-        line = p.stdout.readline()
-        if not line:
-            raise RuntimeError(f"ended before `{word}`: {''.join(lines)}{p.stderr.read() if p.stderr else ''}")
-        lines.append(line)
-        if line.startswith(word):
-            return lines
-    raise TimeoutError(f"no `{word}`: {lines}")
+    """Reads lines of a process until one starts with word; the lines so far. It is killed after `limit` seconds."""
+    lines = []
+    timer = threading.Timer(limit, p.kill)
+    timer.start()
+    try:
+        for line in p.stdout:
+            lines.append(line)
+            if line.startswith(word):
+                return lines
+    finally:
+        timer.cancel()
+    p.said.seek(0)
+    raise RuntimeError(f"ended, or was silent for {limit} s, before `{word}`: {''.join(lines)}{p.said.read()}")
 
 
 def wait_for(what, limit=20, step=0.05):
