@@ -50,6 +50,7 @@ struct options {
 	size_t memory_bytes;
 	const char *asn_db[MAX_VALUES], *city_db[MAX_VALUES];
 	size_t n_asn_db, n_city_db;
+	struct gs_log_options logs; /* what logs do not say themselves */
 	const char *sensor;
 	const char *store;       /* NULL: the default */
 	bool window_given;
@@ -84,12 +85,12 @@ struct verb {
 enum option_group {
 	OPT_INPUT = 1u << 0,  /* how files are read */
 	OPT_FILTER = 1u << 1, /* which sightings count */
-	OPT_TABLE = 1u << 2,  /* how the answer looks */
+	OPT_TABLE = 1u << 2,  /* how the answer looks, but for its format */
 	OPT_BY = 1u << 3,
 	OPT_DATA = 1u << 4,   /* place and network databases */
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
-	OPT_FORMAT = 1u << 7, /* of OPT_TABLE only the format */
+	OPT_FORMAT = 1u << 7, /* of OPT_TABLE and OPT_ROWS only how it looks */
 	OPT_PACKET = 1u << 8,
 	OPT_PIN = 1u << 9,
 	OPT_QUOTA = 1u << 10,
@@ -99,6 +100,11 @@ enum option_group {
 	OPT_TREND = 1u << 14,  /* --by as `trend` has it */
 	OPT_PLACE = 1u << 15,  /* which networks and countries count */
 	OPT_SEED = 1u << 16,
+	OPT_ROWS = 1u << 17,   /* rows that can be sorted, in every format of tables */
+	OPT_RAW = 1u << 18,    /* the same, and badpackets */
+	OPT_DOSSIER = 1u << 19, /* --format as `show` has it */
+	OPT_DOCTOR = 1u << 20,  /* --format as `doctor` has it */
+	OPT_WINDOW = 1u << 21,
 	OPT_CONFIG = 1u << 24,   /* --config */
 	OPT_SETTINGS = 1u << 25, /* every key of the configuration that has an option */
 	OPT_CONFIG_SHOW = 1u << 26,
@@ -112,6 +118,9 @@ void options_help(const struct verb *verb);
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 int exit_code_of(int gs_err);
+
+/* A zone as --tz names it; it lives as long as the program. zone.c */
+int zone_open(const char *text, const struct gs_zone **ret, struct gs_error *err);
 
 /* Octets: "256M", "1G", "4096"; false where it is none. */
 bool parse_size(const char *text, size_t *ret);
@@ -137,6 +146,8 @@ struct gs_render_options render_options(const struct options *o);
 
 /* Opens the databases of networks and places: those named, else those found. 0 or negative with a sentence. databases.c */
 int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err);
+/* The same, with every file that was named: gs_enrich_opinions. */
+int databases_open_all(const struct options *o, struct gs_enrich **ret, struct gs_error *err);
 uint64_t databases_stamp(const struct options *o); /* of the files that opening would find */
 /* The folders that hold what opening would find, now or after they were replaced; at most max of them. */
 size_t databases_places(const struct options *o, char (*ret)[4096], size_t max);
@@ -186,6 +197,9 @@ struct gs_sighting_sink pinner_sink(struct pinner *p);           /* to the store
 int pinner_write(struct pinner *p, struct gs_error *err);        /* what was noted, into the open transaction */
 void pinner_drop(struct pinner *p);                              /* forgets what was noted */
 uint64_t pinner_pinned(struct pinner *p);                        /* pins written since the last call */
+
+/* What a watch knows of the processes, as a list. *ret is the caller's: free(). store_bots.c */
+int watch_bots(struct gs_watch *w, uint16_t sensor, struct gs_store_bot **ret, size_t *ret_n, struct gs_error *err);
 
 /* What a watch knows of the input being ingested, into the store; counts from the input's next commit on. store_bots.c */
 int store_put_bots(struct gs_store *st, struct gs_watch *w, uint16_t sensor, struct gs_error *err);

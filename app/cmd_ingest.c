@@ -237,7 +237,7 @@ static int inputs_find(struct ingest *g, struct gs_inputs **ret)
 	struct gs_error err = { 0 };
 	const char **there;
 	size_t n = 0;
-	int r = gs_inputs_new(o->files, o->n_files, ret, &err);
+	int r = gs_inputs_new_logs(o->files, o->n_files, &o->logs, ret, &err);
 
 	if (r == 0 || o->n_files == 1 || !(there = calloc(o->n_files, sizeof *there))) {
 		if (r < 0)
@@ -246,7 +246,7 @@ static int inputs_find(struct ingest *g, struct gs_inputs **ret)
 	}
 	for (size_t i = 0; i < o->n_files; i++) { /* one by one: which of them it is */
 		struct gs_inputs *one = NULL;
-		r = gs_inputs_new(&o->files[i], 1, &one, &err);
+		r = gs_inputs_new_logs(&o->files[i], 1, &o->logs, &one, &err);
 		gs_inputs_free(one);
 		if (r == 0) {
 			there[n++] = o->files[i];
@@ -256,7 +256,7 @@ static int inputs_find(struct ingest *g, struct gs_inputs **ret)
 		g->missing++;
 		g->worst = g->worst ? g->worst : r;
 	}
-	r = n ? gs_inputs_new(there, n, ret, &err) : g->worst;
+	r = n ? gs_inputs_new_logs(there, n, &o->logs, ret, &err) : g->worst;
 	if (n && r < 0)
 		say("%s", err.text);
 	free(there);

@@ -118,7 +118,7 @@ static int ask(const struct options *o, enum gs_question_kind kind)
 	progress_start(&run.progress, o->quiet);
 
 	struct gs_render_options ro = render_options(o);
-	if ((r = gs_render_new(&ro, &render, &err)) < 0 || (o->n_files && (r = gs_inputs_new(o->files, o->n_files, &in, &err)) < 0))
+	if ((r = gs_render_new(&ro, &render, &err)) < 0 || (o->n_files && (r = gs_inputs_new_logs(o->files, o->n_files, &o->logs, &in, &err)) < 0))
 		goto fail;
 	if (!o->n_files && (r = store_open(o, GS_STORE_READ, &store, &err)) < 0)
 		goto fail_store;

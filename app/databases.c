@@ -70,12 +70,23 @@ size_t databases_places(const struct options *o, char (*ret)[4096], size_t max)
 	return n;
 }
 
-int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err)
+static int open_with(const struct options *o, bool opinions, struct gs_enrich **ret, struct gs_error *err)
 {
 	char buffer[4096];
 	const char *folders[MAX_FOLDERS];
 	struct gs_enrich_options eo = options_of(o, folders);
 
 	eo.n_folders = data_folders(buffer, sizeof buffer, folders);
+	eo.opinions = opinions;
 	return gs_enrich_open(&eo, ret, err);
+}
+
+int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err)
+{
+	return open_with(o, false, ret, err);
+}
+
+int databases_open_all(const struct options *o, struct gs_enrich **ret, struct gs_error *err)
+{
+	return open_with(o, true, ret, err);
 }

@@ -16,7 +16,7 @@
 enum option_id {
 	ID_BY = 256, ID_SINCE, ID_UNTIL, ID_SENSOR, ID_ASN, ID_COUNTRY, ID_CLASS, ID_SRC, ID_DST, ID_SORT, ID_LIMIT, ID_FORMAT, ID_NO_HEADER,
 	ID_UTC, ID_REDACT, ID_ASN_DB, ID_CITY_DB, ID_COLOR, ID_WINDOW, ID_MEMORY, ID_INCLUDE_UDP, ID_FAIL_EMPTY,
-	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PACKET, ID_PIN, ID_QUOTA, ID_QUICK, ID_TREND_BY, ID_SEED_BUDGET,
+	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PACKET, ID_PIN, ID_QUOTA, ID_QUICK, ID_TREND_BY, ID_SEED_BUDGET, ID_TZ, ID_YEAR,
 	ID_CONFIG, ID_DEFAULTS, ID_EXAMPLE,
 	ID_SETTING = 1024, /* and on: the place in the table of the configuration */
 };
@@ -36,18 +36,23 @@ static const struct option_row {
 	{ ID_CLASS, "class", "NAME,...", OPT_FILTER, "class NAME, or all below it: flood, tunnel, tunnel.pptp" },
 	{ ID_SRC, "src", "PREFIX,...", OPT_FILTER, "source address in PREFIX" },
 	{ ID_DST, "dst", "PREFIX,...", OPT_FILTER, "destination address in PREFIX" },
-	{ ID_SORT, "sort", "COLUMN", OPT_TABLE, "sort by COLUMN, -COLUMN for the largest first" },
+	{ ID_SORT, "sort", "COLUMN", OPT_ROWS | OPT_RAW, "sort by COLUMN, -COLUMN for the largest first" },
 	{ ID_LIMIT, "limit", "N", OPT_TABLE, "at most N rows (0, the default: all)" },
-	{ ID_FORMAT, "format", "NAME", OPT_TABLE | OPT_FORMAT, "text (default), csv, tsv, json, jsonl, badpackets" },
+	{ ID_FORMAT, "format", "NAME", OPT_ROWS | OPT_FORMAT, "text (default), csv, tsv, json, jsonl" },
+	{ ID_FORMAT, "format", "NAME", OPT_RAW, "text (default), csv, tsv, json, jsonl, badpackets" },
+	{ ID_FORMAT, "format", "NAME", OPT_DOSSIER, "text (default), json; of a bot also csv, tsv, jsonl" },
+	{ ID_FORMAT, "format", "NAME", OPT_DOCTOR, "text (default), json" },
 	{ ID_FORMAT, "format", "NAME", OPT_JSON, "info: text (default), json" },
 	{ ID_NO_HEADER, "no-header", NULL, OPT_TABLE | OPT_FORMAT, "csv and tsv without their first line" },
 	{ ID_UTC, "utc", NULL, OPT_TABLE | OPT_FORMAT, "times in UTC; always so" },
 	{ ID_REDACT, "redact-dst", NULL, OPT_TABLE, "hide destination addresses, wherever they would show" },
 	{ ID_COLOR, "color", "WHEN", OPT_TABLE | OPT_FORMAT, "auto (default), always, never; NO_COLOR is honoured" },
 	{ ID_FAIL_EMPTY, "fail-empty", NULL, OPT_TABLE, "exit with 1 if nothing matched" },
-	{ ID_WINDOW, "window", "SECONDS", OPT_INPUT, "a sighting sums up a window of SECONDS (default 60); 0: every packet is one" },
+	{ ID_WINDOW, "window", "SECONDS", OPT_WINDOW, "a sighting sums up a window of SECONDS (default 60); 0: every packet is one" },
 	{ ID_MEMORY, "memory", "SIZE", OPT_INPUT, "cap on memory for sightings (default 256M); past it new sources are folded, and counted" },
 	{ ID_INCLUDE_UDP, "include-udp", NULL, OPT_INPUT, "also GRE in UDP (ports 4754, 4755, in Geneve, VXLAN, GUE)" },
+	{ ID_TZ, "tz", "ZONE", OPT_INPUT, "logs: zone of times that name none: Europe/Berlin, +02:00, local (default UTC)" },
+	{ ID_YEAR, "year", "YYYY", OPT_INPUT, "logs: year of a file's first time that names none (default: that which fits the file's last change)" },
 	{ ID_PACKET, "packet", "N[-M]", OPT_PACKET, "packet N of the file, or N to M, counted from 1 (default: the first that is GRE)" },
 	{ ID_SEED_BUDGET, "seed-budget", "DRAWS", OPT_SEED, "how far back to look for the seeds of all processes together (default 256M; 0: not at all)" },
 	{ ID_STORE, "store", "PATH", OPT_STORE, "the store (default $GRESCOPE_STORE, else ~/.local/state/grescope/store.db)" },
@@ -307,6 +312,17 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 		if (!parse_size(value, &o->memory_bytes) || o->memory_bytes < 4u << 20)
 			return usage_error(verb, "--memory %s: expected a size of at least 4M, such as 256M or 1G", value);
 		return 0;
+	case ID_TZ: {
+		struct gs_error err = { 0 };
+		if (zone_open(value, &o->logs.zone, &err) < 0)
+			return usage_error(verb, "--tz %s: %s", value, err.text);
+		return 0;
+	}
+	case ID_YEAR:
+		if (!parse_u64(value, 2261, &n) || n < 1970)
+			return usage_error(verb, "--year %s: expected a year such as 2016", value);
+		o->logs.year = (int)n;
+		return 0;
 	case ID_INCLUDE_UDP:
 		o->include_udp = true;
 		return 0;
@@ -431,6 +447,9 @@ int options_parse(int argc, char **argv, const struct verb *verb, struct options
 	for (int i = 1; i < argc; i++) /* before the others: it decides how --dst is quoted */
 		if (strcmp(argv[i], "--redact-dst") == 0)
 			ret->redact_dst = true;
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	ret->logs.now.ns = now.tv_sec * GS_NS_PER_S + now.tv_nsec; /* of logs that come through a pipe */
 	opterr = 0;
 	optind = 1;
 	while ((id = getopt_long(argc, argv, letters, longs, &index)) != -1) {

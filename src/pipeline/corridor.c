@@ -6,12 +6,14 @@
  *
  * Everything moves in batches of GS_SOURCE_BATCH: the frames of a batch lie in the source's buffer, the packets and verdicts in arrays here, so that
  * the sighting table can prefetch the slots of a whole batch before it touches the first. Nothing is allocated per packet. Frames that are no GRE,
- * most of them in most captures, leave after decoding and are only counted.
+ * most of them in most captures, leave after decoding and are only counted. Of those the ones of PPTP's control connection (src/classify/control.h) are read
+ * first: they speak for the GRE that follows.
  * Where the question is about bots a watch (src/observe/watch.h) sees each packet after its verdict, and tells which process it came from.
  */
 #include "pipeline/corridor.h"
 
 #include "classify/classify.h"
+#include "classify/control.h"
 #include "decode/decode.h"
 #include "observe/observe.h"
 #include "source/source.h"
@@ -22,6 +24,8 @@ struct gs_corridor {
 	struct gs_corridor_options o;
 	struct gs_sighting_sink sink;
 	struct gs_observe *observe;
+	struct gs_control *control;
+	uint64_t forgotten;       /* by it, before the balance was begun */
 	struct gs_tally tally;    /* but for what the sighting table counts */
 	struct gs_tally observed; /* what that had counted when the balance was begun */
 	struct gs_packet packets[GS_SOURCE_BATCH];
@@ -42,8 +46,10 @@ int gs_corridor_new(const struct gs_corridor_options *o, const struct gs_sightin
 	c->o = *o;
 	c->sink = *sink;
 	int r = gs_observe_new(&oo, sink, &c->observe, err);
+	if (r == 0)
+		r = gs_control_new(o->hash_seed, &c->control, err);
 	if (r < 0) {
-		free(c);
+		gs_corridor_free(c);
 		return r;
 	}
 	*ret = c;
@@ -54,6 +60,7 @@ void gs_corridor_free(struct gs_corridor *c)
 {
 	if (!c)
 		return;
+	gs_control_free(c->control);
 	gs_observe_free(c->observe);
 	free(c);
 }
@@ -99,9 +106,13 @@ static int push_batch(struct gs_corridor *c, const struct gs_frame *f, size_t n,
 		struct gs_packet *p = &c->packets[n_gre]; /* a slot is used again until something stays in it */
 		gs_decode(&f[i], p);
 		c->tally.bytes += f[i].caplen;
-		if (!count_packet(c, p))
+		if (!count_packet(c, p)) {
+			if (p->control_off)
+				gs_control_note(c->control, p, &f[i]);
 			continue;
+		}
 		gs_classify(p, &f[i], &c->verdicts[n_gre]);
+		gs_control_judge(c->control, p, &c->verdicts[n_gre]);
 		if (c->o.watch)
 			c->bots[n_gre] = gs_watch_packet(c->o.watch, p, &f[i], &c->verdicts[n_gre]);
 		c->frames[n_gre] = &f[i];
@@ -154,6 +165,7 @@ struct gs_tally gs_corridor_tally(const struct gs_corridor *c)
 	t.folded_packets += now.folded_packets - c->observed.folded_packets;
 	t.late_packets += now.late_packets - c->observed.late_packets;
 	t.sightings += now.sightings - c->observed.sightings;
+	t.control_forgotten += gs_control_forgotten(c->control) - c->forgotten;
 	return t;
 }
 
@@ -161,6 +173,12 @@ void gs_corridor_restart(struct gs_corridor *c)
 {
 	c->tally = c->observed = (struct gs_tally){ 0 };
 	gs_observe_tally(c->observe, &c->observed);
+	c->forgotten = gs_control_forgotten(c->control);
+}
+
+void gs_corridor_forget(struct gs_corridor *c)
+{
+	gs_control_reset(c->control);
 }
 
 size_t gs_corridor_peak_bytes(const struct gs_corridor *c)

@@ -50,6 +50,9 @@ struct gs_tally gs_corridor_tally(const struct gs_corridor *c);
 /* Begins a new balance. Windows stay as they are: flush first where the balance is to be about them. */
 void gs_corridor_restart(struct gs_corridor *c);
 
+/* Forgets which control connections of PPTP were seen: where another input begins, so that its rows do not hang on the one before. */
+void gs_corridor_forget(struct gs_corridor *c);
+
 /* The most memory that the sighting table used. */
 size_t gs_corridor_peak_bytes(const struct gs_corridor *c);
 

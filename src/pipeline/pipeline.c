@@ -188,8 +188,9 @@ static int run_input(struct run *c, const char *path, int *worst, struct gs_erro
 	struct gs_source_info info = { 0 };
 	struct gs_source *s = NULL;
 	bool begun = false, fatal = false, again = false;
-	int r = gs_source_open(path, &s, &trouble);
+	int r = gs_source_open_logs(path, gs_inputs_logs(c->inputs), &s, &trouble);
 
+	gs_corridor_forget(c->corridor);
 	if (g && r == 0) {
 		run_reset(c);
 		r = g->begin(g->arg, path, &trouble);
@@ -201,8 +202,9 @@ static int run_input(struct run *c, const char *path, int *worst, struct gs_erro
 		if (r >= 0 && again) {
 			gs_source_close(s);
 			run_reset(c);
+			gs_corridor_forget(c->corridor);
 			again = false;
-			r = gs_source_open(path, &s, &trouble);
+			r = gs_source_open_logs(path, gs_inputs_logs(c->inputs), &s, &trouble);
 			if (r == 0)
 				r = run_read(c, s, &trouble, &fatal, &again);
 		}

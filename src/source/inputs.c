@@ -26,6 +26,7 @@ struct gs_inputs {
 	struct input *list;
 	size_t n, cap;
 	uint64_t bytes, skipped;
+	const struct gs_log_options *logs;
 };
 
 static void first_time(struct gs_source *s, struct input *in)
@@ -75,7 +76,7 @@ static int file_add(struct gs_inputs *ins, char *path, const struct stat *sb, bo
 	if (S_ISREG(sb->st_mode)) {
 		struct gs_source *s;
 		in.bytes = (uint64_t)sb->st_size;
-		int r = source_open_block(path, SOURCE_PEEK_BLOCK, &s, NULL);
+		int r = source_open_block(path, SOURCE_PEEK_BLOCK, ins->logs, &s, NULL);
 		if (r == 0) {
 			first_time(s, &in);
 			gs_source_close(s);
@@ -187,11 +188,13 @@ static int by_time(const void *a, const void *b)
 	return x->place < y->place ? -1 : 1;
 }
 
-int gs_inputs_new(const char *const *paths, size_t n, struct gs_inputs **ret, struct gs_error *err)
+int gs_inputs_new_logs(const char *const *paths, size_t n, const struct gs_log_options *logs, struct gs_inputs **ret, struct gs_error *err)
 {
 	struct gs_inputs *ins = calloc(1, sizeof *ins);
 	int r = ins ? 0 : gs_fail(err, GS_ERR_NOMEM, "out of memory for the list of inputs");
 
+	if (ins)
+		ins->logs = logs;
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = argument_add(ins, paths[i], err);
 	if (r < 0) {
@@ -202,6 +205,16 @@ int gs_inputs_new(const char *const *paths, size_t n, struct gs_inputs **ret, st
 		qsort(ins->list, ins->n, sizeof *ins->list, by_time);
 	*ret = ins;
 	return 0;
+}
+
+int gs_inputs_new(const char *const *paths, size_t n, struct gs_inputs **ret, struct gs_error *err)
+{
+	return gs_inputs_new_logs(paths, n, NULL, ret, err);
+}
+
+const struct gs_log_options *gs_inputs_logs(const struct gs_inputs *in)
+{
+	return in->logs;
 }
 
 void gs_inputs_free(struct gs_inputs *in)

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct gs_source_ops *const formats[] = { &source_pcap, &source_pcapng, &source_rawdata };
+static const struct gs_source_ops *const formats[] = { &source_pcap, &source_pcapng, &source_rawdata, &source_log };
 
 /* Compressed input that is damaged before its format shows: nothing to read, but damage to tell. */
 static const struct gs_source_ops unreadable = { .format = "damaged", .door = GS_DOOR_FRAMES };
@@ -42,10 +42,13 @@ static const struct {
 	{ "SQLite format 3", 15, "an SQLite database" },
 	{ "\x7f" "ELF", 4, "a program" },
 	{ "%PDF", 4, "a PDF document" },
+	{ "\xff\xfe", 2, "UTF-16 text (convert it: iconv -f UTF-16 -t UTF-8)" },
+	{ "\xfe\xff", 2, "UTF-16 text (convert it: iconv -f UTF-16 -t UTF-8)" },
 };
 
 #define READ_FORMATS                                                                                                                       \
-	"grescope reads pcap, pcapng and tables with the columns Source IP, _time, count, Protocol, also compressed with gzip or zstd"
+	"grescope reads pcap, pcapng, tables with the columns Source IP, _time, count, Protocol, and logs of firewalls (grescope logs formats), also compressed " \
+	"with gzip or zstd"
 
 const char *source_quote(const void *text, size_t len, char out[SOURCE_QUOTE_MAX + 4])
 {
@@ -202,6 +205,7 @@ static struct gs_source *source_new(const char *path)
 	if (!s)
 		return NULL;
 	s->stream.fd = -1;
+	s->modified = GS_TIME_MIN;
 	s->path = strdup(path);
 	if (!s->path) {
 		free(s);
@@ -210,7 +214,7 @@ static struct gs_source *source_new(const char *path)
 	return s;
 }
 
-int source_open_block(const char *path, size_t block, struct gs_source **ret, struct gs_error *err)
+int source_open_block(const char *path, size_t block, const struct gs_log_options *logs, struct gs_source **ret, struct gs_error *err)
 {
 	const bool own = strcmp(path, "-") != 0;
 	struct gs_source *s = source_new(path);
@@ -218,6 +222,8 @@ int source_open_block(const char *path, size_t block, struct gs_source **ret, st
 
 	if (!s)
 		return gs_fail(err, GS_ERR_NOMEM, "%s: out of memory", path);
+	if (logs)
+		s->logs = *logs;
 	int fd = own ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
 	if (fd < 0 || fstat(fd, &sb) < 0) {
 		const int sys = errno;
@@ -232,28 +238,45 @@ int source_open_block(const char *path, size_t block, struct gs_source **ret, st
 		gs_source_close(s);
 		return gs_fail(err, GS_ERR_FORMAT, "%s: is a folder, not a file", path);
 	}
-	s->size = S_ISREG(sb.st_mode) ? (uint64_t)sb.st_size : 0;
+	if (S_ISREG(sb.st_mode)) {
+		s->size = (uint64_t)sb.st_size;
+		s->modified.ns = sb.st_mtim.tv_sec * GS_NS_PER_S + sb.st_mtim.tv_nsec;
+	}
 	return source_start(s, stream_open_fd(&s->stream, s->path, fd, own, block, err), ret, err);
 }
 
-int source_open_memory_block(const char *name, const void *data, size_t len, size_t block, struct gs_source **ret, struct gs_error *err)
+int source_open_memory_block(const char *name, const void *data, size_t len, size_t block, const struct gs_log_options *logs,
+			     struct gs_source **ret, struct gs_error *err)
 {
 	struct gs_source *s = source_new(name);
 
 	if (!s)
 		return gs_fail(err, GS_ERR_NOMEM, "%s: out of memory", name);
 	s->size = len;
+	if (logs)
+		s->logs = *logs;
 	return source_start(s, stream_open_memory(&s->stream, s->path, data, len, block, err), ret, err);
+}
+
+int gs_source_open_logs(const char *path, const struct gs_log_options *logs, struct gs_source **ret, struct gs_error *err)
+{
+	return source_open_block(path, SOURCE_BLOCK, logs, ret, err);
 }
 
 int gs_source_open(const char *path, struct gs_source **ret, struct gs_error *err)
 {
-	return source_open_block(path, SOURCE_BLOCK, ret, err);
+	return gs_source_open_logs(path, NULL, ret, err);
+}
+
+int gs_source_open_memory_logs(const char *name, const void *data, size_t len, const struct gs_log_options *logs, struct gs_source **ret,
+			       struct gs_error *err)
+{
+	return source_open_memory_block(name, data, len, SOURCE_BLOCK, logs, ret, err);
 }
 
 int gs_source_open_memory(const char *name, const void *data, size_t len, struct gs_source **ret, struct gs_error *err)
 {
-	return source_open_memory_block(name, data, len, SOURCE_BLOCK, ret, err);
+	return gs_source_open_memory_logs(name, data, len, NULL, ret, err);
 }
 
 void gs_source_close(struct gs_source *s)

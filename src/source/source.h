@@ -7,6 +7,7 @@
 #ifndef GS_SOURCE_H
 #define GS_SOURCE_H
 
+#include "base/zone.h"
 #include "grescope/error.h"
 #include "grescope/packet.h"
 #include "grescope/sighting.h"
@@ -15,6 +16,17 @@
 enum gs_door { GS_DOOR_FRAMES, GS_DOOR_SIGHTINGS };
 
 struct gs_source;
+
+/*
+ * What logs do not say themselves. All zero: UTC, and the year from when the file was last written. Lent; must outlive the source.
+ */
+struct gs_log_own;
+struct gs_log_options {
+	const struct gs_log_own *own; /* formats of one's own (log_own.h), asked before all others; NULL: none */
+	const struct gs_zone *zone; /* of times without one; NULL: UTC */
+	int year;                   /* of an input's first time without one; 0: the latest that does not put it behind the file's end (log_clock.h) */
+	struct gs_time now;         /* the same for inputs that are no files; 0: times without a year cannot be known there */
+};
 
 struct gs_source_info {
 	const char *path;      /* as given; "-" is stdin */
@@ -31,8 +43,13 @@ struct gs_source_info {
  */
 int gs_source_open(const char *path, struct gs_source **ret, struct gs_error *err);
 
-/* The same over bytes in memory, which must outlive the source; `name` stands in messages. For tests, fuzzing and message bodies. */
+/* The same, with what logs need to be told; NULL: nothing. */
+int gs_source_open_logs(const char *path, const struct gs_log_options *logs, struct gs_source **ret, struct gs_error *err);
+
+/* As gs_source_open over bytes in memory, which must outlive the source; `name` stands in messages. For tests, fuzzing and message bodies. */
 int gs_source_open_memory(const char *name, const void *data, size_t len, struct gs_source **ret, struct gs_error *err);
+int gs_source_open_memory_logs(const char *name, const void *data, size_t len, const struct gs_log_options *logs, struct gs_source **ret,
+			       struct gs_error *err);
 
 void gs_source_close(struct gs_source *s); /* NULL is fine */
 
@@ -72,6 +89,9 @@ uint64_t gs_source_clock_saturated(const struct gs_source *s);
  */
 struct gs_inputs;
 int gs_inputs_new(const char *const *paths, size_t n, struct gs_inputs **ret, struct gs_error *err);
+/* The same, with what logs need to be told (lent, may be NULL): whoever opens an input of the list passes it on. */
+int gs_inputs_new_logs(const char *const *paths, size_t n, const struct gs_log_options *logs, struct gs_inputs **ret, struct gs_error *err);
+const struct gs_log_options *gs_inputs_logs(const struct gs_inputs *in);
 void gs_inputs_free(struct gs_inputs *in);
 size_t gs_inputs_count(const struct gs_inputs *in);
 const char *gs_inputs_path(const struct gs_inputs *in, size_t i);

@@ -31,7 +31,7 @@ struct gs_source_ops {
 			 struct gs_error *err);
 };
 
-extern const struct gs_source_ops source_pcap, source_pcapng, source_rawdata;
+extern const struct gs_source_ops source_pcap, source_pcapng, source_rawdata, source_log;
 
 struct gs_source {
 	char *path;
@@ -39,6 +39,8 @@ struct gs_source {
 	struct stream stream;
 	void *state;            /* the format's own */
 	uint64_t size;
+	struct gs_time modified; /* when the file was last written; GS_TIME_MIN: no file */
+	struct gs_log_options logs;
 	uint64_t frames;        /* given so far */
 	uint64_t saturated;
 	bool over;              /* trouble was told; nothing more comes */
@@ -46,9 +48,10 @@ struct gs_source {
 	char first_bad[256];
 };
 
-/* gs_source_open with another size of the read buffer. */
-int source_open_block(const char *path, size_t block, struct gs_source **ret, struct gs_error *err);
-int source_open_memory_block(const char *name, const void *data, size_t len, size_t block, struct gs_source **ret, struct gs_error *err);
+/* gs_source_open_logs with another size of the read buffer. */
+int source_open_block(const char *path, size_t block, const struct gs_log_options *logs, struct gs_source **ret, struct gs_error *err);
+int source_open_memory_block(const char *name, const void *data, size_t len, size_t block, const struct gs_log_options *logs,
+			     struct gs_source **ret, struct gs_error *err);
 
 /*
  * Makes the window hold `need` octets. Result 1: it does. 0: the input ended properly before the first of them. Negative: as stream_fill;

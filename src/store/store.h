@@ -286,10 +286,12 @@ struct gs_store_bots_rest {
  * Counts from the input's next checkpoint or end on. Nothing to do where no input is open. */
 int gs_store_bots_put(struct gs_store *st, const struct gs_store_bot *list, size_t n, const struct gs_store_bots_rest *rest, struct gs_error *err);
 
+/* Whether a process fits: seen in part of [since, until), class, one of the sources kept in --src, the first destination of one of its attacks in --dst. */
+bool gs_store_bot_fits(const struct gs_filter *f, const struct gs_store_bot *b);
+
 /*
- * Every process of every input that fits the filter: seen in part of [since, until), class, sensor; one of the sources kept in --src, the first destination of one of its
- * attacks in --dst. In the order of inputs; the same process may come several times. *ret_rest: of the inputs that fit, added up. `each` returns 0 or a
- * negative code that ends it.
+ * Every process of every input that fits the filter and is of its sensors. In the order of inputs; the same process may come several times. *ret_rest: of the
+ * inputs that fit, added up. `each` returns 0 or a negative code that ends it.
  */
 int gs_store_bots(struct gs_store *st, const struct gs_filter *f, int (*each)(void *arg, const struct gs_store_bot *b, struct gs_error *err), void *arg,
                   struct gs_store_bots_rest *ret_rest, struct gs_error *err);

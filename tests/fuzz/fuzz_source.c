@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct gs_error err = { 0 };
 
 	/* a small buffer, so that compressed input crosses its end */
-	int r = source_open_memory_block("fuzz", data, len, 64, &s, &err);
+	int r = source_open_memory_block("fuzz", data, len, 64, NULL, &s, &err);
 	if (r == 0) {
 		gs_source_info(s, &info);
 		r = info.door == GS_DOOR_FRAMES ? read_frames(s, &err) : read_sightings(s, &err);

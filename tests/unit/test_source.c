@@ -81,7 +81,7 @@ static struct got read_memory(const void *data, size_t len)
 	struct got g = { 0 };
 	struct gs_source *s;
 
-	g.result = source_open_memory_block("mem", data, len, 4096, &s, &g.err);
+	g.result = source_open_memory_block("mem", data, len, 4096, NULL, &s, &g.err);
 	if (g.result == 0)
 		drain(s, MAX_BATCH, &g);
 	return g;
@@ -104,7 +104,7 @@ static struct got read_file(const void *data, size_t len, size_t block, size_t b
 	int fd = memory_file(data, len);
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	g.result = source_open_block(path, block, &s, &g.err);
+	g.result = source_open_block(path, block, NULL, &s, &g.err);
 	if (g.result == 0)
 		drain(s, batch, &g);
 	close(fd);
@@ -622,7 +622,7 @@ static void huge_blocks_are_skipped(void **state)
 	ng_packet(&packet, 6, 0, 2, 20, 20);
 	assert_int_equal(pwrite(fd, packet.data, packet.len, end - 4), packet.len);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	assert_int_equal(source_open_block(path, 4096, &s, NULL), 0);
+	assert_int_equal(source_open_block(path, 4096, NULL, &s, NULL), 0);
 	for (int64_t t = 1; t <= 2; t++) {
 		assert_int_equal(gs_source_frames(s, &f, 1, &n, NULL), 0);
 		assert_int_equal(n, 1);
@@ -633,7 +633,7 @@ static void huge_blocks_are_skipped(void **state)
 
 	struct got g = { 0 };
 	assert_int_equal(ftruncate(fd, end - 1000), 0);
-	assert_int_equal(source_open_block(path, 4096, &s, NULL), 0);
+	assert_int_equal(source_open_block(path, 4096, NULL, &s, NULL), 0);
 	drain(s, 64, &g);
 	says(&g, GS_ERR_DAMAGED, "67108864 octets announced, 67107864 there");
 	assert_int_equal(g.n, 1);
@@ -659,7 +659,7 @@ static void buffer_grows_with_the_input_only(void **state)
 	put_pattern(&b, 1, 100000);
 	int fd = memory_file(b.data, b.len);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	assert_int_equal(source_open_block(path, 4096, &s, NULL), 0);
+	assert_int_equal(source_open_block(path, 4096, NULL, &s, NULL), 0);
 	assert_int_equal(gs_source_frames(s, &f, 1, &n, &err), GS_ERR_DAMAGED);
 	assert_non_null(strstr(err.text, "ends inside the packet record at offset 24: 134217744 octets announced, 100016 there"));
 	assert_true(s->stream.cap <= 256u << 10);
@@ -1321,7 +1321,7 @@ static void monstrous_lines_cost_no_memory(void **state)
 		} else {
 			int fd = memory_file(b.data, b.len);
 			snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-			assert_int_equal(source_open_block(path, 4096, &s, NULL), 0);
+			assert_int_equal(source_open_block(path, 4096, NULL, &s, NULL), 0);
 			size_t n;
 			while (gs_source_sightings(s, r.list + r.n, 1, &n, &r.tally, NULL) == 0 && n)
 				r.n += n;
@@ -1356,7 +1356,7 @@ static void a_cut_row_is_no_evidence(void **state)
 		memcpy(copy, b.data, len);
 		struct gs_source *s;
 		memset(&r, 0, sizeof r);
-		r.result = source_open_memory_block("t", copy, len, 8, &s, &r.err);
+		r.result = source_open_memory_block("t", copy, len, 8, NULL, &s, &r.err);
 		struct gs_source_info info = { 0 };
 		if (r.result == 0)
 			gs_source_info(s, &info);

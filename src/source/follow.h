@@ -1,0 +1,59 @@
+/*
+ * follow.h - a log file that grows: its new lines as sightings, across rotation and truncation
+ *
+ * The file is named by its path, as `tail -F` has it: whatever file has the name is followed. Where another file takes the name (rotation), the old one is read to its end first; where
+ * the file gets shorter (copytruncate), reading starts at its beginning again. A last line without its newline waits for the rest; where the file is rotated away
+ * it counts as it is. A name that is not there yet, or not any more, is waited for.
+ *
+ * What is needed: to read the file and to search its folder, at rotation again. Uses open, read, fstat, stat, inotify_init1, inotify_add_watch and close.
+ */
+#ifndef GS_SOURCE_FOLLOW_H
+#define GS_SOURCE_FOLLOW_H
+
+#include "grescope/error.h"
+#include "grescope/sighting.h"
+#include "grescope/tally.h"
+#include "source/source.h"
+
+/* Where reading got to: kept and given back after a restart, nothing is lost or counted twice. All zero: nowhere. */
+struct gs_follow_place {
+	uint64_t device, inode, offset; /* offset: of the first octet that is not part of a line that was given */
+};
+
+struct gs_follow_options {
+	struct gs_log_options logs;   /* `now` is not used: gs_follow_sightings is told */
+	bool from_start;              /* also what is in the file already; else only what comes */
+	struct gs_follow_place place; /* goes before from_start where the file is still this one and not shorter */
+};
+
+struct gs_follow;
+
+/* Errors: GS_ERR_ACCESS, GS_ERR_IO, GS_ERR_NOMEM; GS_ERR_FORMAT where the path is a folder. Not there (yet) is none. */
+int gs_follow_open(const char *path, const struct gs_follow_options *o, struct gs_follow **ret, struct gs_error *err);
+void gs_follow_close(struct gs_follow *f); /* NULL is fine */
+
+/* To poll for POLLIN: something happened. Call gs_follow_sightings at least each second all the same: network file systems tell nothing. Lent. */
+int gs_follow_fd(const struct gs_follow *f);
+
+/*
+ * The next sightings, at most max (1 and more), without waiting; now: for years that are not written. As gs_source_sightings for *tally. *ret_n is max: there may be more, call again.
+ * Result 0, also where there is nothing at the moment. GS_ERR_IO, GS_ERR_ACCESS: this time it could not be read; the sentence says what, each kind of trouble once until it is over; call
+ * again later. A call reads at most 4 MiB.
+ */
+int gs_follow_sightings(struct gs_follow *f, struct gs_time now, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally,
+			struct gs_error *err);
+
+void gs_follow_place(const struct gs_follow *f, struct gs_follow_place *ret); /* after gs_follow_sightings gave all there was */
+
+struct gs_follow_counts {
+	uint64_t octets, lines; /* read; lines: whole ones */
+	uint64_t rotations, truncations;
+	uint64_t long_lines;    /* over 1 MiB, skipped; in records_bad too */
+	bool there;             /* the name is a file at the moment */
+};
+void gs_follow_counts(const struct gs_follow *f, struct gs_follow_counts *ret);
+
+/* As gs_source_first_bad: "line 12: ..." counted from where reading began. */
+const char *gs_follow_first_bad(const struct gs_follow *f);
+
+#endif

@@ -1,0 +1,231 @@
+/*
+ * log.c - a file of log lines as a source: search first, read what was found
+ *
+ * A block is searched for needles; only around a needle is the line's beginning and end looked for. Lines are counted, for messages, but otherwise not
+ * looked at. What no format says is its own is passed over: logs hold many other things.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "source/log_reader.h"
+#include "source/source_int.h"
+
+struct logs {
+	struct log_reader *reader;
+	uint64_t lines;    /* whole lines before the window's p */
+	uint64_t number;   /* of the line that the reader has */
+	size_t ready;      /* octets of the window, from p on, that are whole lines */
+	size_t no_newline; /* octets from p on that are known to hold none */
+	bool in_line;      /* the reader has a line that p is behind already */
+	bool in_long;      /* inside a line that is too long to read */
+};
+
+/* NUL octets do not count: a crash leaves them in text. */
+static bool text_like(const uint8_t *p, size_t len)
+{
+	const size_t look = len < 512 ? len : 512;
+	size_t odd = 0;
+
+	for (size_t i = 0; i < look; i++)
+		odd += p[i] && p[i] < ' ' && p[i] != '\n' && p[i] != '\r' && p[i] != '\t' && p[i] != '\x1b';
+	return odd <= look / 8;
+}
+
+static enum source_match log_match(const uint8_t *start, size_t len, bool whole)
+{
+	const char *p = (const char *)start, *end = p + len;
+	struct log_reader *lr;
+	struct log_result r;
+	enum source_match m = whole ? MATCH_NO : MATCH_MORE;
+
+	if (!text_like(start, len) || log_reader_new(&lr, NULL) < 0)
+		return MATCH_NO;
+	while (p < end && m != MATCH_YES) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		if (!nl && !whole)
+			break;
+		const log_cell line = { p, (size_t)((nl ? nl : end) - p) };
+		struct log_line cut;
+		log_reader_line(lr, line, true);
+		log_reader_next(lr, &r);
+		if ((r.word != LOG_NO && r.format != &log_unknown) || log_prefix(line, &cut))
+			m = MATCH_YES;
+		p = nl ? nl + 1 : end;
+	}
+	log_reader_free(lr);
+	return m;
+}
+
+static int log_open(struct gs_source *s, struct gs_error *err)
+{
+	struct logs *l = calloc(1, sizeof *l);
+
+	if (!l)
+		return gs_fail(err, GS_ERR_NOMEM, "%s: out of memory", s->path);
+	s->state = l;
+	int r = log_reader_new(&l->reader, err);
+	if (r == 0)
+		log_clock_start(&l->reader->clock, &s->logs, s->modified);
+	return r;
+}
+
+static void log_close(struct gs_source *s)
+{
+	struct logs *l = s->state;
+
+	if (l)
+		log_reader_free(l->reader);
+	free(l);
+}
+
+static void line_bad(struct gs_source *s, struct gs_tally *tally, uint64_t line, const char *sentence)
+{
+	tally->records_bad++;
+	if (!s->first_bad[0])
+		snprintf(s->first_bad, sizeof s->first_bad, "line %" PRIu64 ": %s", line, sentence);
+}
+
+static void window_move(struct gs_source *s, const uint8_t *to)
+{
+	struct logs *l = s->state;
+
+	l->lines += log_count_lines(s->stream.p, to);
+	l->ready -= (size_t)(to - s->stream.p);
+	s->stream.p = to;
+}
+
+/* Makes whole lines ready. 1, 0 at the end, or negative. */
+static int lines_ready(struct gs_source *s, struct gs_tally *tally, struct gs_error *err)
+{
+	struct logs *l = s->state;
+	struct stream *st = &s->stream;
+
+	for (;;) {
+		size_t look = stream_left(st);
+		look = look < LOG_LINE_MAX ? look : LOG_LINE_MAX;
+		const uint8_t *nl = look > l->no_newline ? memrchr(st->p + l->no_newline, '\n', look - l->no_newline) : NULL;
+		if (nl && l->in_long) { /* only its end is of interest */
+			nl = memchr(st->p, '\n', look);
+			st->p = nl + 1;
+			l->lines++;
+			l->no_newline = 0;
+			l->in_long = false;
+			continue;
+		}
+		if (nl) {
+			l->ready = (size_t)(nl + 1 - st->p);
+			l->no_newline = 0;
+			return 1;
+		}
+		l->no_newline = look;
+		if (look == LOG_LINE_MAX || (l->in_long && look)) {
+			if (!l->in_long) {
+				char sentence[64];
+				snprintf(sentence, sizeof sentence, "longer than %u octets", LOG_LINE_MAX - 1);
+				line_bad(s, tally, l->lines + 1, sentence);
+			}
+			l->in_long = true;
+			l->no_newline = 0;
+			st->p += look;
+			continue;
+		}
+		if (!st->ended) {
+			int r = stream_fill(st, look + 1, err);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		/* Of compressed data that broke off, an unfinished line is no evidence: its last number may be cut. */
+		if (st->damage.code)
+			return source_ends_inside(s, "line", stream_offset(st), 0, 0, err);
+		l->no_newline = 0;
+		l->ready = look;
+		return look > 0;
+	}
+}
+
+/* Gives the reader the next line that holds a needle, and moves p behind it. False: there is none in what is ready, which is used up. */
+static bool line_next(struct gs_source *s, struct gs_tally *tally)
+{
+	struct logs *l = s->state;
+	const uint8_t *p = s->stream.p, *end = p + l->ready;
+
+	while (p < end) {
+		const uint8_t *hit = l->reader->finder.always ? p : log_finder_next(&l->reader->finder, p, p, end);
+		if (!hit)
+			break;
+		const uint8_t *before = memrchr(p, '\n', (size_t)(hit - p)), *nl = memchr(hit, '\n', (size_t)(end - hit));
+		const uint8_t *start = before ? before + 1 : p, *stop = nl ? nl : end;
+		window_move(s, start);
+		l->number = l->lines + 1;
+		while (start < stop && *start == '\0') /* what a crash leaves before the line that was written next */
+			start++;
+		const log_cell line = { (const char *)start, (size_t)(stop - start) };
+		p = nl ? nl + 1 : end;
+		window_move(s, p);
+		if (!memchr(line.text, '\0', line.len) || memmem(line.text, line.len, "\x1f\x8b\x08", 3)) {
+			log_reader_line(l->reader, line, false);
+			l->in_line = true;
+			return true;
+		}
+		line_bad(s, tally, l->number, "holds a NUL octet");
+	}
+	window_move(s, end);
+	return false;
+}
+
+/* The next record of the reader's line. True: *out is a sighting. */
+static bool record_next(struct gs_source *s, struct gs_sighting *out, struct gs_tally *tally)
+{
+	struct logs *l = s->state;
+	struct log_result r;
+	char sentence[LOG_SENTENCE_MAX];
+
+	l->in_line = log_reader_next(l->reader, &r);
+	if (!l->in_line)
+		return false;
+	switch (r.word) {
+	case LOG_GRE:
+		tally->records++;
+		*out = r.sighting;
+		return true;
+	case LOG_BAD:
+		log_sentence(&r, sentence);
+		line_bad(s, tally, l->number, sentence);
+		return false;
+	case LOG_OTHER:
+		tally->records_other++;
+		return false;
+	default:
+		return false;
+	}
+}
+
+static int log_sightings(struct gs_source *s, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally,
+			 struct gs_error *err)
+{
+	struct logs *l = s->state;
+
+	while (*ret_n < max) {
+		if (l->in_line) {
+			*ret_n += record_next(s, &out[*ret_n], tally);
+		} else if (l->ready) {
+			line_next(s, tally);
+		} else {
+			int r = lines_ready(s, tally, err);
+			if (r <= 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+const struct gs_source_ops source_log = {
+	.format = "log",
+	.door = GS_DOOR_SIGHTINGS,
+	.match = log_match,
+	.open = log_open,
+	.close = log_close,
+	.sightings = log_sightings,
+};

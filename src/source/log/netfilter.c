@@ -1,0 +1,155 @@
+/*
+ * netfilter.c - the kernel's LOG target and log statement: iptables, nftables, UFW, firewalld, Shorewall, OpenWrt; ulogd's LOGEMU writes the same
+ *
+ *   [UFW BLOCK] IN=eth0 OUT= MAC=.. SRC=192.0.2.1 DST=198.51.100.1 LEN=564 TOS=0x00 PREC=0x00 TTL=49 ID=51958 DF PROTO=47
+ *   IN=eth0 OUT= SRC=2001:db8::1 DST=2001:db8::2 LEN=564 TC=0 HOPLIMIT=49 FLOWLBL=0 PROTO=47
+ *
+ * The kernel names few protocols; 47 is a number there. LEN before PROTO is the IP total length, for IPv6 with its header. An ICMP error quotes a packet in brackets,
+ * with SRC, DST and PROTO of its own: not the packet that was logged. Lines of two processors run into each other: a new IN= begins a new packet, what it interrupted is
+ * lost where it had no PROTO yet. A later fragment (FRAG:185) is a packet of its protocol like any other: the log knows no more.
+ *
+ * Source: net/ipv4/netfilter/nf_log_ipv4.c and nf_log_ipv6.c, later net/netfilter/nf_log_syslog.c, of Linux.
+ */
+#include "source/log.h"
+
+#include <string.h>
+
+static const char *const needles[] = { "proto=47", "proto=gre", NULL };
+
+/* Whether an equals sign is that of "IN=", a name or nothing, " OUT=": a packet begins there. */
+static bool packet_begins(const char *start, const char *equals, const char *end)
+{
+	const char *p = equals + 1;
+
+	if (equals - start < 2 || equals[-1] != 'N' || equals[-2] != 'I')
+		return false;
+	while (p < end && *p != ' ')
+		p++;
+	return end - p >= 5 && memcmp(p, " OUT=", 5) == 0;
+}
+
+/* Where the first packet begins; a prefix may touch it ("DROPIN=eth0 OUT="). NULL: none. */
+static const char *packet_find(log_cell c)
+{
+	const char *p = c.text, *end = p + c.len;
+
+	while (p < end && (p = memchr(p, '=', (size_t)(end - p)))) {
+		if (packet_begins(c.text, p, end))
+			return p - 2;
+		p++;
+	}
+	return NULL;
+}
+
+struct packet {
+	log_cell src, dst, len, ttl, proto;
+	bool has_id, df, twice; /* twice: a field that a packet has once came again */
+};
+
+static void field_keep(struct packet *k, log_cell *field, log_cell value)
+{
+	k->twice |= field->text && k->proto.text == NULL;
+	if (!field->text)
+		*field = value;
+}
+
+/* A word: KEY=value, or a flag. */
+static void word_read(struct packet *k, const char *word, const char *equals, const char *end)
+{
+	const size_t key = (size_t)(equals - word);
+	const log_cell value = { equals + 1, (size_t)(end - equals - 1) };
+
+	if (key == 3 && memcmp(word, "SRC", 3) == 0)
+		field_keep(k, &k->src, value);
+	else if (key == 3 && memcmp(word, "DST", 3) == 0)
+		field_keep(k, &k->dst, value);
+	else if (key == 3 && memcmp(word, "LEN", 3) == 0 && !k->proto.text) /* behind PROTO it is UDP's */
+		field_keep(k, &k->len, value);
+	else if ((key == 3 && memcmp(word, "TTL", 3) == 0) || (key == 8 && memcmp(word, "HOPLIMIT", 8) == 0))
+		field_keep(k, &k->ttl, value);
+	else if (key == 2 && memcmp(word, "ID", 2) == 0)
+		k->has_id = true;
+	else if (key == 5 && memcmp(word, "PROTO", 5) == 0)
+		field_keep(k, &k->proto, value);
+}
+
+/* Walks the words of one packet. Result: where the next packet begins, or the end. */
+static log_cell packet_walk(log_cell c, struct packet *k)
+{
+	const char *p = c.text, *const end = p + c.len;
+	bool quoted = false;
+
+	while (p < end) {
+		if (*p == ' ') {
+			p++;
+			continue;
+		}
+		const char *word = p, *equals = NULL;
+		for (; p < end && *p != ' '; p++) {
+			if (*p != '=')
+				continue;
+			if (!equals)
+				equals = p;
+			if (quoted || !packet_begins(word, p, end) || p - 2 == c.text)
+				continue;
+			if (k->proto.text)
+				return log_from(c, p - 2);
+			*k = (struct packet){ 0 };
+			equals = p;
+			word = p - 2;
+		}
+		if (*word == '[')
+			quoted = true;
+		if (quoted)
+			quoted = p[-1] != ']';
+		else if (equals)
+			word_read(k, word, equals, p);
+		else if (p - word == 2 && memcmp(word, "DF", 2) == 0)
+			k->df = true;
+	}
+	return log_from(c, end);
+}
+
+static enum log_word read_packet(const struct packet *k, struct log_row *row)
+{
+	const enum log_proto proto = log_protocol(k->proto);
+
+	if (proto != LOG_PROTO_GRE) {
+		/* "47[1234.5]": two lines in one */
+		if (log_starts(k->proto, "47") && (k->proto.len < 3 || k->proto.text[2] < '0' || k->proto.text[2] > '9'))
+			return log_fail(row, "protocol", k->proto), LOG_BAD;
+		return LOG_OTHER;
+	}
+	if (k->twice)
+		return row->why = "of one packet came twice", log_fail(row, "field", k->src), LOG_BAD;
+	if (!log_set_src(row, k->src) || !log_set_dst(row, k->dst))
+		return LOG_BAD;
+	log_set_ip_len(row, k->len);
+	log_set_ttl(row, k->ttl);
+	if (row->sighting.src.family == 4 && k->has_id)
+		log_set_df(row, k->df);
+	return LOG_GRE;
+}
+
+static enum log_word netfilter_read(const struct log_line *line, void *state, struct log_row *row)
+{
+	const char *start = packet_find(line->text);
+	struct packet k = { 0 };
+	log_cell c = line->text;
+
+	(void)state;
+	if (start)
+		c = log_from(c, start);
+	else if (!log_find(c, " PROTO=") || !(log_find(c, " SRC=") || log_find(c, " DST=") || log_find(c, "LEN=")))
+		return LOG_NO;
+	row->rest = packet_walk(c, &k);
+	const enum log_word word = read_packet(&k, row);
+	return word == LOG_OTHER && !start ? LOG_NO : word; /* a sentence about logs, for all that is known */
+}
+
+const struct log_format log_netfilter = {
+	.name = "netfilter",
+	.what = "Linux iptables LOG, nftables log, UFW, firewalld, Shorewall",
+	.needles = needles,
+	.read = netfilter_read,
+};

@@ -1,0 +1,231 @@
+/*
+ * log_reader.c - prefix, formats, time: the way of one line
+ *
+ * Messages that came wrapped in JSON (the journal's export, container runtimes, shippers of logs) are unwrapped first: inside is a line like any other, and its
+ * time is the wrapper's where its own lacks zone or year.
+ */
+#include "source/log_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "source/source_int.h"
+
+int log_reader_new(struct log_reader **ret, struct gs_error *err)
+{
+	struct log_reader *lr = calloc(1, sizeof *lr);
+
+	if (!lr)
+		return gs_fail(err, GS_ERR_NOMEM, "out of memory for the readers of logs");
+	lr->clock.reference = lr->clock.last = GS_TIME_MIN;
+	for (unsigned i = 0; i < log_formats_n; i++) {
+		if (!log_formats[i]->read)
+			continue;
+		log_finder_add(&lr->finder, log_formats[i], i);
+		if (log_formats[i]->state_size && !(lr->states[i] = calloc(1, log_formats[i]->state_size))) {
+			log_reader_free(lr);
+			return gs_fail(err, GS_ERR_NOMEM, "out of memory for the readers of logs");
+		}
+	}
+	*ret = lr;
+	return 0;
+}
+
+void log_reader_free(struct log_reader *lr)
+{
+	if (!lr)
+		return;
+	for (unsigned i = 0; i < LOG_FORMATS_MAX; i++)
+		free(lr->states[i]);
+	free(lr->scratch);
+	free(lr);
+}
+
+/* Layouts of JSON around a line: the message, the time. */
+static const char *const wrapped[] = { "MESSAGE", "__REALTIME_TIMESTAMP", "message", "@timestamp", "log", "time", "_HOSTNAME", "SYSLOG_IDENTIFIER" };
+enum { JOURNAL, JOURNAL_TIME, SHIPPED, SHIPPED_TIME, CONTAINER, CONTAINER_TIME, JOURNAL_HOST, JOURNAL_TAG, WRAPPED_N };
+
+/* Puts the line inside into lr->line. False: nothing is wrapped here. */
+static bool unwrap(struct log_reader *lr)
+{
+	log_cell cells[WRAPPED_N];
+	struct log_line inner;
+	struct log_time t;
+
+	if (!lr->line.text.len || lr->line.text.text[0] != '{' || !log_json(lr->line.text, wrapped, WRAPPED_N, cells))
+		return false;
+	for (unsigned i = JOURNAL; i <= CONTAINER; i += 2) {
+		if (!cells[i].len || !cells[i + 1].len || !log_time_read(cells[i + 1], &t))
+			continue;
+		if (!lr->scratch && !(lr->scratch = malloc(LOG_LINE_MAX)))
+			return false;
+		const long n = log_json_unescape(cells[i], lr->scratch, LOG_LINE_MAX);
+		if (n < 0)
+			return false;
+		log_prefix(log_trim((log_cell){ lr->scratch, (size_t)n }), &inner);
+		const bool own = inner.time.kind == LOG_TIME_EPOCH || (inner.time.has_year && inner.time.has_offset);
+		if (i == JOURNAL || !own)
+			inner.time = t;
+		if (i == JOURNAL && !inner.tag.len) {
+			inner.tag = cells[JOURNAL_TAG];
+			inner.host = cells[JOURNAL_HOST];
+		}
+		inner.all = lr->line.all;
+		lr->line = inner;
+		return true;
+	}
+	return false;
+}
+
+void log_reader_line(struct log_reader *lr, log_cell line, bool all)
+{
+	while (line.len && (line.text[line.len - 1] == '\r' || line.text[line.len - 1] == '\n'))
+		line.len--;
+	log_prefix(line, &lr->line);
+	lr->wanted = all ? ~UINT64_C(0) : log_finder_formats(&lr->finder, line);
+	lr->again = false;
+	lr->given = false;
+	unwrap(lr);
+}
+
+static void row_start(struct log_row *row, const struct log_line *line)
+{
+	*row = (struct log_row){ .time = line->time };
+	row->sighting.packets = row->sighting.sources = 1;
+	row->sighting.protocol = 47;
+	row->sighting.version = GS_SIGHTING_VERSION;
+	row->sighting.fidelity = GS_FIDELITY_LOG;
+}
+
+/* Why the times of a row cannot be known; NULL: they are. *ret_cell: of which. */
+static const char *row_times(struct log_reader *lr, const struct log_row *row, struct gs_sighting *s, log_cell *ret_cell)
+{
+	struct gs_time t;
+
+	*ret_cell = row->time.text;
+	const char *why = log_clock_read(&lr->clock, &row->time, &t);
+	if (why)
+		return why;
+	s->first = s->last = t;
+	if (row->end.kind != LOG_TIME_NONE) {
+		*ret_cell = row->end.text;
+		why = log_clock_read(&lr->clock, &row->end, &s->last);
+		return why ? why : s->last.ns < s->first.ns ? "is before the start" : NULL;
+	}
+	const bool backward = row->duration_ns < 0;
+	if (__builtin_add_overflow(t.ns, row->duration_ns, backward ? &s->first.ns : &s->last.ns))
+		return "is out of range";
+	return NULL;
+}
+
+/* Completes the sighting of a row that was read; false where it lacks what it cannot be without. */
+static bool row_finish(struct log_reader *lr, struct log_row *row, struct log_result *ret)
+{
+	struct gs_sighting *s = &row->sighting;
+
+	if (!row->has_src)
+		return log_fail(row, "source", (log_cell){ 0 });
+	log_cell cell;
+	ret->why = row_times(lr, row, s, &cell);
+	if (ret->why)
+		return log_fail(row, "time", cell);
+	s->packets *= lr->line.repeated;
+	s->bytes *= lr->line.repeated;
+	if (!row->has_bytes && s->has & GS_HAS_IP_LEN)
+		s->bytes = s->packets * s->ip_len;
+	return true;
+}
+
+/* Asks one format. Result: its word; *ret is filled where that is not LOG_NO. */
+static enum log_word ask(struct log_reader *lr, unsigned i, struct log_result *ret)
+{
+	const struct log_format *f = log_formats[i];
+	struct log_row row;
+
+	row_start(&row, &lr->line);
+	row.rest = (log_cell){ lr->line.text.text, 0 };
+	enum log_word word = f->read(&lr->line, lr->states[i], &row);
+	if (word == LOG_NO)
+		return word;
+	*ret = (struct log_result){ .format = f };
+	if (word == LOG_GRE && !row_finish(lr, &row, ret))
+		word = LOG_BAD;
+	ret->word = word;
+	ret->bad = row.bad;
+	ret->why = ret->why ? ret->why : row.why;
+	ret->bad_cell = row.bad_cell;
+	if (word == LOG_GRE)
+		ret->sighting = row.sighting;
+	ret->both = row.both;
+	ret->rest = row.rest;
+	return word;
+}
+
+/* Asks all that are wanted, the one that matched last first. One that cannot understand the line has the word only if no other does. */
+static int ask_all(struct log_reader *lr, struct log_result *ret)
+{
+	const unsigned first = lr->last;
+	int bad = -1;
+
+	for (unsigned k = 0; k <= log_formats_n; k++) {
+		const unsigned i = k == 0 ? first : k - 1;
+		struct log_result r;
+		if ((k > 0 && i == first) || !(lr->wanted >> i & 1) || !log_formats[i]->read)
+			continue;
+		const enum log_word word = ask(lr, i, &r);
+		if (word == LOG_NO || (word == LOG_BAD && bad >= 0))
+			continue;
+		*ret = r;
+		if (word != LOG_BAD)
+			return (int)i;
+		bad = (int)i;
+	}
+	return bad;
+}
+
+/* What there is left to ask after an answer, or after none (NULL) to the question for the direction back. */
+static void ask_on(struct log_reader *lr, const struct log_result *r)
+{
+	if (r && r->both && r->word == LOG_GRE && !lr->line.back) {
+		lr->rest = r->rest;
+		lr->line.back = lr->again = true;
+		return;
+	}
+	const log_cell rest = lr->line.back ? lr->rest : r ? r->rest : (log_cell){ 0 };
+	lr->line.back = false;
+	lr->again = rest.len > 0 && rest.len < lr->line.text.len;
+	if (lr->again)
+		lr->line.text = rest;
+}
+
+bool log_reader_next(struct log_reader *lr, struct log_result *ret)
+{
+	while (lr->again) {
+		const bool found = ask(lr, lr->last, ret) != LOG_NO;
+		ask_on(lr, found ? ret : NULL);
+		if (found)
+			return true;
+	}
+	if (lr->given)
+		return false;
+	lr->given = true;
+	*ret = (struct log_result){ .word = LOG_NO };
+	const int i = ask_all(lr, ret);
+	if (i < 0 || log_formats[i] == &log_unknown)
+		return true;
+	lr->last = (unsigned)i;
+	ask_on(lr, ret);
+	return true;
+}
+
+void log_sentence(const struct log_result *r, char out[LOG_SENTENCE_MAX])
+{
+	char quoted[SOURCE_QUOTE_MAX + 4];
+	const char *name = r->format ? r->format->name : "log", *bad = r->bad ? r->bad : "line";
+
+	if (!r->bad_cell.len)
+		snprintf(out, LOG_SENTENCE_MAX, "%s: %s %s", name, bad, r->why ? r->why : "is missing");
+	else
+		snprintf(out, LOG_SENTENCE_MAX, "%s: %s `%s` %s", name, bad, source_quote(r->bad_cell.text, r->bad_cell.len, quoted),
+		         r->why ? r->why : "is none that grescope reads");
+}

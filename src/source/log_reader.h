@@ -1,0 +1,50 @@
+/*
+ * log_reader.h - one line of a log in, sightings out: what files, followed files and syslog have in common
+ */
+#ifndef GS_SOURCE_LOG_READER_H
+#define GS_SOURCE_LOG_READER_H
+
+#include "grescope/error.h"
+#include "source/log.h"
+#include "source/log_clock.h"
+#include "source/log_find.h"
+
+struct log_reader {
+	struct log_finder finder;
+	struct log_clock clock;
+	void *states[LOG_FORMATS_MAX];
+	unsigned last;             /* the format that matched last */
+	char *scratch;             /* where messages inside JSON are put; LOG_LINE_MAX octets, made when the first comes */
+	/* the line being read */
+	struct log_line line;
+	uint64_t wanted;           /* formats to ask */
+	bool again;                /* that format has more to say of this line */
+	log_cell rest;             /* behind the record whose direction back is asked for */
+	bool given;
+};
+
+struct log_result {
+	enum log_word word;
+	const struct log_format *format; /* NULL where the word is LOG_NO */
+	struct gs_sighting sighting;     /* where it is LOG_GRE */
+	const char *bad;                 /* where it is LOG_BAD: what ("time"), how it was written (may be empty), and why: NULL is "is none that grescope reads" */
+	log_cell bad_cell;
+	const char *why;
+	bool both;                       /* as struct log_row has them */
+	log_cell rest;
+};
+
+int log_reader_new(struct log_reader **ret, struct gs_error *err);
+void log_reader_free(struct log_reader *lr); /* NULL is fine */
+
+/* Starts a line (without its end). It must outlive the calls of log_reader_next for it. `all`: ask every format, needles or not. */
+void log_reader_line(struct log_reader *lr, log_cell line, bool all);
+
+/* The next record of the line. True: *ret is filled. The first call for a line always gives one, LOG_NO perhaps. */
+bool log_reader_next(struct log_reader *lr, struct log_result *ret);
+
+/* A sentence for a bad record: "netfilter: source `x` is none that grescope reads". Into out. */
+#define LOG_SENTENCE_MAX 192
+void log_sentence(const struct log_result *r, char out[LOG_SENTENCE_MAX]);
+
+#endif
