@@ -50,6 +50,7 @@ struct options {
 	size_t memory_bytes;
 	const char *asn_db[MAX_VALUES], *city_db[MAX_VALUES];
 	size_t n_asn_db, n_city_db;
+	bool own_databases;      /* read into memory: for a process that runs for long */
 	struct gs_log_options logs; /* what logs do not say themselves */
 	const char *sensor;
 	const char *store;       /* NULL: the default */
@@ -187,6 +188,7 @@ void balance_print(const struct gs_tally *t);
 
 /* Opens the store that the options name. 0 or negative with a sentence. store.c */
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err);
+int store_folder(const struct options *o, char *out, size_t size); /* where it is or would be made; not checked */
 int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
 
 /* Pinning the origins of what is ingested. pin.c */
@@ -221,5 +223,6 @@ int cmd_trend(const struct options *o);
 int cmd_show(const struct options *o);
 int cmd_doctor(const struct options *o);
 int cmd_logs(const struct options *o);
+int cmd_watch(const struct options *o);
 
 #endif

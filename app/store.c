@@ -62,6 +62,22 @@ int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store
 	return r;
 }
 
+int store_folder(const struct options *o, char *out, size_t size)
+{
+	int r = 0;
+
+	if (o->store && *o->store)
+		snprintf(out, size, "%s", o->store);
+	else
+		r = default_path(out, size, NULL);
+	char *slash = r == 0 ? strrchr(out, '/') : NULL;
+	if (slash)
+		slash[slash == out] = '\0';
+	else if (r == 0)
+		snprintf(out, size, ".");
+	return r;
+}
+
 int store_exit_code(int gs_err)
 {
 	switch (gs_err) {

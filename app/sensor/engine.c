@@ -9,6 +9,7 @@
  */
 #include "sensor/sensor.h"
 
+#include "observe/pulse.h"
 #include "pipeline/corridor.h"
 #include "sensor/outbox.h"
 #include "source/iface.h"
@@ -25,6 +26,7 @@
 #define DRAIN_MOST_MS 400      /* at the end, however much still comes in */
 #define LAST_MS 30000          /* for the writer to acknowledge the last of it; the parent is less patient */
 #define BOTS_EVERY_S 60
+#define ENGINE_SEARCHES 10000 /* for bots, a second: a tenth of a processor at most, whatever is made to look like one */
 #define STEP_NS (GS_NS_PER_S / 2) /* the wall clock moved so much against the steady one: it was set */
 
 struct engine {
@@ -35,12 +37,13 @@ struct engine {
 	struct gs_ifaces *ifaces;
 	struct gs_watch *watch;
 	struct gs_corridor *corridor;
+	struct gs_pulse *pulse;
 	struct outbox *out;
 	struct gs_sighting_sink to_outbox;
 	struct gs_tally extra;         /* what the corridor does not count: losses, records, what folded in the outbox */
 	struct gs_tally told;          /* what the writer was told so far, in sum */
 	uint64_t passed, record_packets; /* in sightings that came out of the corridor; of these, such as came in as records */
-	uint64_t teller_missed, clock_steps;
+	uint64_t teller_missed, clock_steps, late_told;
 	struct gs_iface_counters iface_base;
 	bool iface_known;
 	uint64_t below;                /* from earlier lives of the interface's counters */
@@ -56,6 +59,7 @@ struct engine {
 	uint64_t bots_sent[ENGINE_PROCESSES]; /* packets_seen when it was last told */
 	struct gs_frame frames[GS_SOURCE_BATCH];
 	struct gs_store_bot bots[MESSAGE_BOTS];
+	struct gs_pulse_second second;
 	struct message in;
 };
 
@@ -90,6 +94,12 @@ static int pass_on(void *arg, const struct gs_sighting *s, size_t n, struct gs_e
 	int r = e->to_outbox.take(e->to_outbox.arg, s, n, err);
 	(void)outbox_pump(e->out);
 	return r;
+}
+
+static void seen(void *arg, const struct gs_frame *const *f, const struct gs_packet *const *p, const struct gs_verdict *v, size_t n)
+{
+	struct engine *e = arg;
+	gs_pulse_packets(e->pulse, p, v, n);
 }
 
 /* The balance since the engine started. */
@@ -396,6 +406,16 @@ static void status_send(struct engine *e)
 		(void)message_send(e->teller, MESSAGE_STATUS_, e->number, &s, sizeof s, -1);
 }
 
+static void pulse_send(struct engine *e)
+{
+	const uint64_t late = gs_corridor_tally(e->corridor).late_packets;
+
+	gs_pulse_take(e->pulse, (struct gs_time){ clock_wall_ns() }, gs_tracker_count(gs_watch_tracker(e->watch)), late - e->late_told, &e->second);
+	e->late_told = late;
+	if (e->teller >= 0)
+		(void)message_send(e->teller, MESSAGE_PULSE_, e->number, &e->second, sizeof e->second, -1);
+}
+
 static int second(struct engine *e, struct gs_error *err)
 {
 	int r = clock_look(e, err);
@@ -411,6 +431,7 @@ static int second(struct engine *e, struct gs_error *err)
 		r = bots_work(e, err);
 	(void)balance_put(e, false);
 	status_send(e);
+	pulse_send(e);
 	return r;
 }
 
@@ -470,7 +491,7 @@ static void finish(struct engine *e)
 
 	while (clock_steady_ms() < until) {
 		if (!bots)
-			bots = bots_put(e, true);
+			bots = bots_put(e, false);
 		if (bots && !told && !outbox_state(e->out).folding) {
 			told = balance_put(e, true);
 			ended = told && outbox_put(e->out, MESSAGE_END_, &(struct message_nothing){ 0 }, sizeof(struct message_nothing));
@@ -495,11 +516,11 @@ static void finish(struct engine *e)
 static int opened(struct engine *e, struct gs_error *err)
 {
 	const struct sensor_config *c = e->s->config;
-	const size_t memory = c->memory_bytes / e->s->n_engines;
+	const size_t memory = c->memory_bytes;
 	const struct gs_live_options lo = { .interface = engine_interface(e->s, e->number), .filter = c->filter, .snaplen = (uint32_t)c->snaplen,
 					    .buffer_bytes = (uint32_t)c->buffer_bytes, .promiscuous = c->promiscuous, .include_udp = c->include_udp,
 					    .fanout_size = (uint16_t)c->workers, .fanout_id = (uint16_t)(e->s->fanout_id + e->number / (c->workers ? c->workers : 1)) };
-	const struct gs_watch_options wo = { .memory_bytes = memory / 8 * 3, .hash_seed = e->s->hash_seed, .processes = ENGINE_PROCESSES };
+	const struct gs_watch_options wo = { .memory_bytes = memory / 8 * 3, .hash_seed = e->s->hash_seed, .processes = ENGINE_PROCESSES, .searches_per_s = ENGINE_SEARCHES };
 	const struct gs_sighting_sink sink = { pass_on, e };
 	int r = gs_live_open(&lo, &e->live, err);
 
@@ -508,7 +529,9 @@ static int opened(struct engine *e, struct gs_error *err)
 	if (r == 0)
 		r = gs_watch_new(&wo, &e->watch, err);
 	const struct gs_corridor_options co = { .window_s = (int64_t)c->window_s, .memory_bytes = memory / 8 * 2, .hash_seed = e->s->hash_seed,
-						.include_udp = c->include_udp, .watch = e->watch };
+						.include_udp = c->include_udp, .watch = e->watch, .seen = seen, .seen_arg = e };
+	if (r == 0)
+		r = gs_pulse_new(e->s->hash_seed, (struct gs_time){ clock_wall_ns() }, &e->pulse, err);
 	if (r == 0)
 		r = gs_corridor_new(&co, &sink, &e->corridor, err);
 	if (r == 0)

@@ -25,7 +25,7 @@
 #define BACKOFF_MOST_MS 30000
 #define LIVED_MS 60000       /* who lived that long starts over with the shortest pause */
 #define SILENT_MS 60000
-#define STOP_MOST_MS 15000   /* then who is left is killed */
+#define STOP_MOST_MS 12000   /* then who is left is killed */
 #define STATUS_MS 10000      /* between two lines for the service manager */
 #define CHILDREN_MAX (SENSOR_ENGINES_MAX + 2)
 

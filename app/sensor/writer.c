@@ -2,7 +2,8 @@
  * writer.c - the one process that may write the store, and may do nothing else
  *
  * Takes the streams of the engines, commits about once a second or every 64 Ki rows, and acknowledges what is committed. All of the sensor's rows are of one live input,
- * begun anew each day (an epoch, engine.c); its balance is the sum of what the engines told, with the number of rows as counted here.
+ * begun anew each day (an epoch, engine.c). What its balance says of packets in sightings is counted here, row by row, so that it agrees with the rows after every commit; what
+ * became of the others is what the engines told.
  *
  * Any trouble with the store ends this process with a sentence. Nothing is lost by that: a failed transaction took back what was not acknowledged, the engines keep it, and
  * the next writer, which the parent starts after a pause, is given it again. So there is one way to recover, and it is the one that a kill takes too.
@@ -295,11 +296,14 @@ static int sightings_take(struct writer *w, struct peer *p, struct gs_error *err
 {
 	struct gs_sighting *s = w->in.body.sightings;
 	const size_t n = message_count(&w->in);
-	uint64_t packets = 0;
+	uint64_t packets = 0, bytes = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		s[i].sensor = w->sensor;
+		if (s[i].fidelity != GS_FIDELITY_PACKET)
+			continue;
 		packets += s[i].packets;
+		bytes += s[i].bytes;
 	}
 	int r = w->sink.take(w->sink.arg, s, n, err);
 	if (r < 0)
@@ -307,8 +311,19 @@ static int sightings_take(struct writer *w, struct peer *p, struct gs_error *err
 	p->open -= packets < p->open ? packets : p->open;
 	w->rows_since += n;
 	w->run.sightings += n;
+	w->run.packets += packets;
+	w->run.in_sightings += packets;
+	w->run.sighting_bytes += bytes;
 	w->packets += packets;
 	return 0;
+}
+
+/* All but what sightings_take counts. */
+static void balance_take(struct writer *w, struct gs_tally *added)
+{
+	added->packets -= added->in_sightings;
+	added->in_sightings = added->sighting_bytes = added->sightings = 0;
+	gs_tally_add(&w->run, added);
 }
 
 static int message_take(struct writer *w, struct peer *p, struct gs_error *err)
@@ -318,8 +333,7 @@ static int message_take(struct writer *w, struct peer *p, struct gs_error *err)
 	case MESSAGE_SIGHTINGS_:
 		return sightings_take(w, p, err);
 	case MESSAGE_BALANCE_:
-		w->in.body.balance.added.sightings = 0; /* rows are counted here */
-		gs_tally_add(&w->run, &w->in.body.balance.added);
+		balance_take(w, &w->in.body.balance.added);
 		p->open = w->in.body.balance.open_packets;
 		return 0;
 	case MESSAGE_BOTS_:

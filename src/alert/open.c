@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-void alert_clean(char *out, size_t size, const char *text)
+void gs_alert_clean(char *out, size_t size, const char *text)
 {
 	struct gs_buf b = { 0 };
 	uint32_t c;
@@ -35,7 +35,7 @@ void alert_text(char *out, size_t size, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
-	alert_clean(out, size, text);
+	gs_alert_clean(out, size, text);
 }
 
 struct gs_alert alert_make(struct gs_alerts *a, enum gs_alert_kind kind, enum gs_alert_level level)

@@ -111,7 +111,6 @@ struct gs_alert alert_make(struct gs_alerts *a, enum gs_alert_kind kind, enum gs
 void alert_tell(struct gs_alerts *a, const struct gs_alert *al);
 /* Sets text: controls and broken UTF-8 replaced, cut at a character. */
 void alert_text(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void alert_clean(char *out, size_t size, const char *text);
 
 /* The slot of a key, active or quiet; -1: none. */
 int slot_find(const struct gs_alerts *a, const char *key);

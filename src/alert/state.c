@@ -294,17 +294,17 @@ static void read_part(struct reader *r, const char *name)
 	if (!al)
 		r->bad = true;
 	else if (strcmp(name, "+key") == 0)
-		alert_clean(al->key, sizeof al->key, r->at);
+		gs_alert_clean(al->key, sizeof al->key, r->at);
 	else if (strcmp(name, "+subject") == 0)
-		alert_clean(al->subject, sizeof al->subject, r->at);
+		gs_alert_clean(al->subject, sizeof al->subject, r->at);
 	else if (strcmp(name, "+network") == 0)
-		alert_clean(al->network, sizeof al->network, r->at);
+		gs_alert_clean(al->network, sizeof al->network, r->at);
 	else if (strcmp(name, "+country") == 0)
-		alert_clean(al->country, sizeof al->country, r->at);
+		gs_alert_clean(al->country, sizeof al->country, r->at);
 	else if (strcmp(name, "+class") == 0)
 		al->class_ = (uint8_t)class_of(r, r->at);
 	else if (strcmp(name, "+text") == 0)
-		alert_clean(al->text, sizeof al->text, r->at);
+		gs_alert_clean(al->text, sizeof al->text, r->at);
 	else
 		r->bad = true;
 	r->at += strlen(r->at);
