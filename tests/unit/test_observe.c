@@ -27,6 +27,7 @@ static int take(void *arg, const struct gs_sighting *s, size_t n, struct gs_erro
 		g->sources_folded += s[i].flags & GS_SIGHTING_FOLDED ? s[i].sources : 0;
 		assert_true(s[i].first.ns <= s[i].last.ns);
 		assert_int_equal(s[i].version, GS_SIGHTING_VERSION);
+		assert_true(s[i].summed == 0);
 	}
 	g->sightings += n;
 	g->sample = s[n - 1];
@@ -39,6 +40,7 @@ static struct gs_packet packet(uint32_t src, int64_t ms)
 			       .has = GS_HAS_TTL | GS_HAS_IP_LEN };
 	p.src = gs_addr_v4((uint8_t[]){ (uint8_t)(src >> 24), (uint8_t)(src >> 16), (uint8_t)(src >> 8), (uint8_t)src });
 	p.dst = gs_addr_v4((uint8_t[]){ 198, 51, 100, 47 });
+	p.inner_src = p.inner_dst = gs_addr_v4((uint8_t[]){ 203, 0, 113, 1 });
 	return p;
 }
 
