@@ -30,6 +30,7 @@ enum exit_code {
 };
 
 #define MAX_VALUES 64 /* of an option that can be given more than once */
+#define MAX_SETTINGS 256 /* options of `watch` */
 
 struct options {
 	const char *verb;
@@ -64,6 +65,12 @@ struct options {
 	const char *given[16];   /* filters as they were given, for the metadata */
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
+	const char *config;      /* --config; NULL: not given */
+	bool defaults, example;  /* config show */
+	struct {
+		const char *option, *value;
+	} settings[MAX_SETTINGS]; /* keys of the configuration as options, in order: config_of_options */
+	size_t n_settings;
 };
 
 struct verb {
@@ -78,12 +85,12 @@ struct verb {
 enum option_group {
 	OPT_INPUT = 1u << 0,  /* how files are read */
 	OPT_FILTER = 1u << 1, /* which sightings count */
-	OPT_TABLE = 1u << 2,  /* how the answer looks */
+	OPT_TABLE = 1u << 2,  /* how the answer looks, but for its format */
 	OPT_BY = 1u << 3,
 	OPT_DATA = 1u << 4,   /* place and network databases */
 	OPT_STORE = 1u << 5,
 	OPT_PRUNE = 1u << 6,
-	OPT_FORMAT = 1u << 7, /* of OPT_TABLE only the format */
+	OPT_FORMAT = 1u << 7, /* of OPT_TABLE and OPT_ROWS only how it looks */
 	OPT_PACKET = 1u << 8,
 	OPT_PIN = 1u << 9,
 	OPT_QUOTA = 1u << 10,
@@ -93,6 +100,15 @@ enum option_group {
 	OPT_TREND = 1u << 14,  /* --by as `trend` has it */
 	OPT_PLACE = 1u << 15,  /* which networks and countries count */
 	OPT_SEED = 1u << 16,
+	OPT_ROWS = 1u << 17,   /* rows that can be sorted, in every format of tables */
+	OPT_RAW = 1u << 18,    /* the same, and badpackets */
+	OPT_DOSSIER = 1u << 19, /* --format as `show` has it */
+	OPT_DOCTOR = 1u << 20,  /* --format as `doctor` has it */
+	OPT_WINDOW = 1u << 21,
+	OPT_CONFIG = 1u << 24,   /* --config */
+	OPT_SETTINGS = 1u << 25, /* every key of the configuration that has an option */
+	OPT_CONFIG_SHOW = 1u << 26,
+	OPT_LOGS = 1u << 28,  /* what logs do not say themselves; part of OPT_INPUT */
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -109,6 +125,10 @@ int zone_open(const char *text, const struct gs_zone **ret, struct gs_error *err
 
 /* Octets: "256M", "1G", "4096"; false where it is none. */
 bool parse_size(const char *text, size_t *ret);
+
+/* The configuration that --config names (else defaults), and over it the options. found as config_read's, may be NULL. config_options.c */
+struct sensor_config;
+int config_of_options(const struct options *o, void (*found)(void *arg, bool bad, const char *sentence), void *arg, struct sensor_config **ret, struct gs_error *err);
 
 /* How far a reading is, on stderr where that is a terminal; stops it after SIGINT or SIGTERM. progress.c */
 struct progress {
@@ -127,7 +147,11 @@ struct gs_render_options render_options(const struct options *o);
 
 /* Opens the databases of networks and places: those named, else those found. 0 or negative with a sentence. databases.c */
 int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err);
+/* The same, with every file that was named: gs_enrich_opinions. */
+int databases_open_all(const struct options *o, struct gs_enrich **ret, struct gs_error *err);
 uint64_t databases_stamp(const struct options *o); /* of the files that opening would find */
+/* The folders that hold what opening would find, now or after they were replaced; at most max of them. */
+size_t databases_places(const struct options *o, char (*ret)[4096], size_t max);
 
 /* A report's answer from the store, kept from last time: answers.c */
 struct answer_keys {
@@ -174,6 +198,9 @@ int pinner_write(struct pinner *p, struct gs_error *err);        /* what was not
 void pinner_drop(struct pinner *p);                              /* forgets what was noted */
 uint64_t pinner_pinned(struct pinner *p);                        /* pins written since the last call */
 
+/* What a watch knows of the processes, as a list. *ret is the caller's: free(). store_bots.c */
+int watch_bots(struct gs_watch *w, uint16_t sensor, struct gs_store_bot **ret, size_t *ret_n, struct gs_error *err);
+
 /* What a watch knows of the input being ingested, into the store; counts from the input's next commit on. store_bots.c */
 int store_put_bots(struct gs_store *st, struct gs_watch *w, uint16_t sensor, struct gs_error *err);
 
@@ -183,6 +210,7 @@ int store_get_bots(struct gs_store *st, const struct options *o, const struct gs
 
 int cmd_bots(const struct options *o);
 int show_bot(const struct options *o); /* `show bot ID [FILE...]`: files[0] is "bot". cmd_bots.c */
+int cmd_config(const struct options *o);
 int cmd_explain(const struct options *o);
 int cmd_ingest(const struct options *o);
 int cmd_store(const struct options *o);
@@ -192,5 +220,6 @@ int cmd_export(const struct options *o);
 int cmd_trend(const struct options *o);
 int cmd_show(const struct options *o);
 int cmd_doctor(const struct options *o);
+int cmd_logs(const struct options *o);
 
 #endif

@@ -86,7 +86,7 @@ static int read_files(struct hunt *h, uint64_t seed, struct gs_error *err)
 {
 	const struct gs_sighting_sink sink = { .take = count_only };
 	struct gs_inputs *in = NULL;
-	int r = gs_inputs_new(h->files, h->n_files, &in, err);
+	int r = gs_inputs_new_logs(h->files, h->n_files, &h->o->logs, &in, err);
 
 	if (r < 0)
 		return r;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct doctor {
 	struct gs_time now;
 	struct gs_buf out;        /* lines, or members of the JSON list */
 	unsigned n, count[3];
+	unsigned width;           /* of the terminal; 0: none, lines are as long as they are */
 	unsigned damages, inputs_named;
 	uint64_t inputs_skipped;
 };
@@ -43,6 +45,33 @@ static void put_clean(struct gs_buf *b, const char *text)
 		gs_buf_putc(b, *p < ' ' || *p == 0x7f || c1 ? '?' : (char)*p);
 		p += c1;
 	}
+}
+
+#define INDENT 16 /* level and area */
+
+/* Breaks between words where the terminal ends; what has no blank is never broken. */
+static void put_lines(struct gs_buf *b, const char *text, unsigned width)
+{
+	const unsigned room = width > INDENT + 20 ? width - INDENT : width ? 20 : UINT_MAX;
+	unsigned used = 0;
+
+	while (*text) {
+		const size_t len = strcspn(text, " ");
+		unsigned columns = 0;
+		for (size_t i = 0; i < len; i++)
+			columns += ((unsigned char)text[i] & 0xc0) != 0x80;
+		if (used && columns + 1 > room - used) {
+			gs_buf_printf(b, "\n%*s", INDENT, "");
+			used = 0;
+		} else if (used) {
+			gs_buf_putc(b, ' ');
+			used++;
+		}
+		gs_buf_put(b, text, len);
+		used = columns < room - used ? used + columns : room;
+		text += len + strspn(text + len, " ");
+	}
+	gs_buf_putc(b, '\n');
 }
 
 static void finding(struct doctor *d, enum level level, const char *area, const char *advice, const char *format, ...)
@@ -65,13 +94,16 @@ static void finding(struct doctor *d, enum level level, const char *area, const 
 		gs_buf_putc(&d->out, '}');
 		return;
 	}
-	gs_buf_printf(&d->out, "%-4s  %-8s  ", level_words[level], area);
-	put_clean(&d->out, text);
+	struct gs_buf line = { 0 };
+	put_clean(&line, text);
 	if (advice) {
-		gs_buf_puts(&d->out, ": ");
-		put_clean(&d->out, advice);
+		gs_buf_puts(&line, ": ");
+		put_clean(&line, advice);
 	}
-	gs_buf_putc(&d->out, '\n');
+	gs_buf_printf(&d->out, "%-4s  %-8s  ", level_words[level], area);
+	put_lines(&d->out, gs_buf_text(&line), d->width);
+	d->out.failed |= line.failed;
+	gs_buf_done(&line);
 }
 
 static const char *size_text(uint64_t n, char out[32])
@@ -368,7 +400,11 @@ static int check_losses(struct doctor *d, struct gs_store *st, struct gs_error *
 	if (t.late_packets && t.late_packets > t.in_sightings / 100)
 		finding(d, LOOK, "lost", "nothing is lost, but sightings are more and smaller; `reordercap` or `mergecap` sorts captures",
 		        "%" PRIu64 " of %" PRIu64 " packets came later than their time says", t.late_packets, t.in_sightings);
-	if (!lost && !t.records_bad && !t.folded_packets && !t.clock_saturated)
+	for (unsigned i = 0; i < GS_DROP_COUNT; i++)
+		if (t.dropped[i])
+			finding(d, LOOK, "lost", i == GS_DROP_RING ? "a larger ring (buffer), more workers" : NULL, "%" PRIu64 " lost by sensors beside %" PRIu64 " packets seen: %s",
+			        t.dropped[i], t.packets, gs_drop_text(i));
+	if (!lost && !t.records_bad && !t.folded_packets && !t.clock_saturated && !gs_tally_sensor_lost(&t) && !t.dropped[GS_DROP_BELOW])
 		finding(d, OK, "lost", NULL, "nothing of %" PRIu64 " packets and %" PRIu64 " rows read", t.packets, t.records);
 	return 0;
 }
@@ -406,7 +442,7 @@ static void print(const struct doctor *d, const struct gs_buf *out)
 
 int cmd_doctor(const struct options *o)
 {
-	struct doctor d = { .o = o };
+	struct doctor d = { .o = o, .width = render_options(o).width };
 	struct gs_error err = { 0 };
 	struct timespec now;
 

@@ -1,5 +1,6 @@
 /* cmd_explain.c - the verb `explain`: packets of one capture, layer by layer */
 #include "app.h"
+#include "classify/control.h"
 #include "decode/decode.h"
 #include "explain/explain.h"
 
@@ -9,6 +10,7 @@
 struct explain_run {
 	const struct options *o;
 	struct gs_table_writer writer;
+	struct gs_control *control; /* what the frames so far said of PPTP's calls */
 	uint64_t shown, read;
 };
 
@@ -37,10 +39,12 @@ static int explain_frames(struct explain_run *run, struct gs_source *s, struct g
 		for (size_t i = 0; r2 == 0 && i < n && !over(run); i++) {
 			run->read = frames[i].number;
 			gs_decode(&frames[i], &p);
+			if (p.control_off)
+				gs_control_note(run->control, &p, &frames[i]);
 			if (!wanted(run, &frames[i], &p))
 				continue;
 			run->shown++;
-			r2 = gs_explain(&frames[i], &p, &run->writer, err);
+			r2 = gs_explain(&frames[i], &p, run->control, &run->writer, err);
 		}
 	} while (r == 0 && r2 == 0 && n && !over(run));
 	return r2 < 0 ? r2 : over(run) ? 0 : r;
@@ -90,12 +94,15 @@ int cmd_explain(const struct options *o)
 		say("--format badpackets is the shape of raw data: it goes with export (grescope export --help)");
 		return EXIT_USAGE;
 	}
-	r = gs_render_new(&ro, &render, &err);
+	r = gs_control_new(0, &run.control, &err);
+	if (r == 0)
+		r = gs_render_new(&ro, &render, &err);
 	if (r == 0) {
 		run.writer = gs_render_writer(render);
 		r = explain_file(&run, o->files[0], &err);
 	}
 	gs_render_free(render);
+	gs_control_free(run.control);
 	if (r < 0) {
 		say("%s", err.text);
 		return exit_code_of(r);

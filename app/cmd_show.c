@@ -5,6 +5,7 @@
 #include "query/show.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 #define ROWS 10 /* of each list, where --limit does not say */
@@ -39,10 +40,6 @@ static int parse_what(const struct options *o, struct gs_subject *ret)
 		    ret->kind == GS_SUBJECT_NETWORK ? "--asn" : "--src", o->files[0]);
 		return EXIT_USAGE;
 	}
-	if (o->sort || o->window_given) {
-		say("--%s does not go with show", o->sort ? "sort" : "window");
-		return EXIT_USAGE;
-	}
 	if (o->n_files > 1 && o->store) {
 		say("show answers from files or from the store: give FILE or --store, not both");
 		return EXIT_USAGE;
@@ -61,12 +58,32 @@ static int parse_what(const struct options *o, struct gs_subject *ret)
 static int show_new(struct show *s, struct gs_filter *filter, struct gs_error *err)
 {
 	struct gs_show_question q = { .subject = s->subject, .filter = *filter, .limit = s->o->limit_given ? s->o->limit : ROWS, .redact_dst = s->o->redact_dst,
-				      .memory_bytes = s->o->memory_bytes / 8 * 3, .hash_seed = s->seed };
+				      .memory_bytes = s->o->memory_bytes / 8 * 3, .hash_seed = s->seed,
+				      .compare = s->o->n_asn_db > 1 || s->o->n_city_db > 1 };
 	bool pins = false;
 	int r = s->store ? gs_store_any_pins(s->store, &pins, err) : 0;
 
 	q.pins = pins ? s->store : NULL;
 	return r < 0 ? r : gs_show_new(&q, s->enrich, &s->show, err);
+}
+
+/* The processes behind it, from what was read or from the store. */
+static int find_bots(struct show *s, const struct gs_filter *asked, struct gs_error *err)
+{
+	struct gs_store_bots_rest rest;
+	struct gs_store_bot *list = NULL;
+	struct gs_filter f = *asked;
+	size_t n = 0;
+
+	if (s->subject.kind != GS_SUBJECT_NETWORK && f.n_src == 0) { /* else more than fit: the show itself holds them against the subject */
+		f.src[0] = s->subject.prefix;
+		f.n_src = 1;
+	}
+	int r = s->store ? store_get_bots(s->store, s->o, &f, &list, &n, &rest, err) : watch_bots(s->run.watch, 0, &list, &n, err);
+	if (r == 0)
+		r = gs_show_bots(s->show, list, n, err);
+	free(list);
+	return r;
 }
 
 static int from_store(struct show *s, struct gs_error *err)
@@ -89,6 +106,8 @@ static int from_store(struct show *s, struct gs_error *err)
 		for (unsigned i = 0; r == 0 && turn == 0 && i < s->scan[turn].n_notes; i++)
 			s->meta.notes[s->meta.n_notes++] = s->scan[turn].notes[i];
 	}
+	if (r == 0)
+		r = find_bots(s, &asked, err);
 	return r == 0 ? gs_store_tally(s->store, &asked, &s->meta.tally, err) : r;
 }
 
@@ -119,7 +138,7 @@ static int show_all(struct show *s)
 	int r, code;
 
 	progress_start(&s->run.progress, o->quiet);
-	if ((r = gs_render_new(&ro, &s->render, &err)) < 0 || (r = databases_open(o, &s->enrich, &err)) < 0 ||
+	if ((r = gs_render_new(&ro, &s->render, &err)) < 0 || (r = databases_open_all(o, &s->enrich, &err)) < 0 ||
 	    (o->n_files > 1 && (r = gs_inputs_new_logs(o->files + 1, o->n_files - 1, &o->logs, &s->in, &err)) < 0)) {
 		say("%s", err.text);
 		return exit_code_of(r);
@@ -134,11 +153,12 @@ static int show_all(struct show *s)
 	s->meta.n_databases = gs_enrich_databases(s->enrich, s->meta.databases);
 	if (s->in) {
 		struct gs_filter filter = o->filter;
-		if ((r = show_new(s, &filter, &err)) == 0) {
+		if ((r = show_new(s, &filter, &err)) == 0 && (r = files_watch(o, s->seed, NULL, false, &s->run.watch, &err)) == 0) {
 			const struct gs_sighting_sink sink = gs_show_sink(s->show);
 			code = files_feed(o, &s->run, s->in, &sink, s->seed, &s->meta.tally);
 			if (code != EXIT_DONE)
 				return code;
+			r = find_bots(s, &filter, &err);
 		}
 	} else {
 		r = store_open(o, GS_STORE_READ, &s->store, &err);
@@ -167,6 +187,7 @@ int cmd_show(const struct options *o)
 		s.seed = 0x47524520676f6573u;
 	code = show_all(&s);
 	gs_show_free(s.show);
+	gs_watch_free(s.run.watch);
 	gs_inputs_free(s.in);
 	gs_store_close(s.store);
 	gs_enrich_close(s.enrich);

@@ -7,9 +7,8 @@
 #include "query/trend.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
-
-#define BOT_ROWS_MAX 1000000u /* of a store whose rows are read one by one for the bots they name: a second or two */
 
 /* Columns that the picture of the weeks may take: a year, half of one, or what a narrow terminal can spare. */
 static unsigned picture_width(unsigned terminal)
@@ -25,7 +24,7 @@ struct run {
 	struct gs_store *store;
 	struct gs_trend *trend;
 	struct reading reading;
-	struct gs_scan_result scan, bots;
+	struct gs_scan_result scan;
 	struct gs_tally tally;
 	struct gs_meta meta;
 	uint64_t seed;
@@ -44,33 +43,47 @@ static int usage(const struct options *o)
 	return EXIT_USAGE;
 }
 
+/* The processes that were found, on the way or when it was ingested. */
+static int count_bots(struct run *r, const struct gs_filter *f, struct gs_error *err)
+{
+	struct gs_store_bots_rest rest;
+	struct gs_store_bot *list = NULL;
+	size_t n = 0;
+
+	if (!gs_trend_wants_bots(r->trend))
+		return 0;
+	int code = r->store ? store_get_bots(r->store, r->o, f, &list, &n, &rest, err) : watch_bots(r->reading.watch, 0, &list, &n, err);
+	if (code == 0)
+		gs_trend_bots(r->trend, list, n);
+	free(list);
+	return code;
+}
+
+static int ask_files(struct run *r, struct gs_error *err)
+{
+	const struct gs_sighting_sink sink = gs_trend_sink(r->trend);
+	int code = files_watch(r->o, r->seed, NULL, true, &r->reading.watch, err);
+
+	if (code == 0)
+		code = files_feed(r->o, &r->reading, r->in, &sink, r->seed, &r->tally);
+	return code == 0 ? count_bots(r, &r->o->filter, err) : code;
+}
+
 static int ask_store(struct run *r, const struct gs_filter *f, struct gs_error *err)
 {
 	const struct gs_scan_options so = { .memory_bytes = r->o->memory_bytes / 8 * 5 };
-	struct gs_sighting_sink sink = gs_trend_sink(r->trend), bots = gs_trend_bots_sink(r->trend);
-	struct gs_filter floods = *f;
+	const struct gs_sighting_sink sink = gs_trend_sink(r->trend);
 	struct gs_store_info info;
-	bool pins = false;
 
-	int code = gs_store_any_pins(r->store, &pins, err);
-	if (code == 0 && pins && r->meta.n_notes < 16)
-		r->meta.notes[r->meta.n_notes++] = "origins that were pinned are not used here: networks are those of today's databases, also in the filters";
-	if (code == 0)
-		code = gs_store_scan(r->store, f, gs_trend_needs(r->trend), &so, &sink, &r->scan, err);
+	int code = gs_store_scan(r->store, f, gs_trend_needs(r->trend), &so, &sink, &r->scan, err);
 	if (code == 0)
 		code = gs_store_info(r->store, &info, err);
 	if (code == 0 && info.sightings && f->n_sensors == 0) /* filters narrow what matched, not what was watched */
 		gs_trend_watched(r->trend, info.first, info.last);
 	if (code == 0)
 		gs_trend_set_sightings(r->trend, r->scan.sightings);
-	if (code == 0 && gs_trend_wants_bots(r->trend) && info.raw_sightings > BOT_ROWS_MAX) {
-		if (r->meta.n_notes < 16)
-			r->meta.notes[r->meta.n_notes++] = "bot processes are not counted: the store has too many rows to read each of them for this";
-	} else if (code == 0 && gs_trend_wants_bots(r->trend)) {
-		const uint32_t mirai = 1u << GS_CLASS_FLOOD_MIRAI_GREIP | 1u << GS_CLASS_FLOOD_MIRAI_GREETH;
-		floods.classes = f->classes ? f->classes & mirai : mirai;
-		code = gs_store_scan(r->store, &floods, GS_NEED_BOT, &so, &bots, &r->bots, err);
-	}
+	if (code == 0)
+		code = count_bots(r, f, err);
 	if (code == 0)
 		code = gs_store_tally(r->store, f, &r->tally, err);
 	for (unsigned i = 0; code == 0 && i < r->scan.n_notes && r->meta.n_notes < 16; i++)
@@ -171,16 +184,22 @@ static int ask(struct run *r)
 	const struct gs_table_writer writer = gs_render_writer(r->render);
 	const char *const *names;
 	unsigned n_names;
+	bool pins = false;
 	fill_meta(r);
+	if (r->store && (code = gs_store_any_pins(r->store, &pins, &err)) < 0)
+		goto fail_store;
+	q.pins = pins ? r->store : NULL;
 	if (r->store && (code = store_sensors(r->store, r->o, &names, &n_names, &q.filter, &r->meta, &err)) < 0)
 		goto fail_store;
 	if ((code = gs_trend_new(&q, r->enrich, &writer, &r->trend, &err)) < 0)
 		goto fail;
 	if (r->store && (code = ask_store(r, &q.filter, &err)) < 0)
 		goto fail_store;
-	const struct gs_sighting_sink sink = gs_trend_sink(r->trend);
-	if (r->in && (code = files_feed(r->o, &r->reading, r->in, &sink, r->seed, &r->tally)) != EXIT_DONE)
+	if (r->in && (code = ask_files(r, &err)) != EXIT_DONE) {
+		if (code < 0)
+			goto fail;
 		return code;
+	}
 	note_reading(r);
 	if ((code = gs_trend_answer(r->trend, &r->meta, &rows, &err)) < 0)
 		goto fail;
@@ -207,6 +226,7 @@ int cmd_trend(const struct options *o)
 	progress_start(&r.reading.progress, o->quiet);
 	code = ask(&r);
 	gs_trend_free(r.trend);
+	gs_watch_free(r.reading.watch);
 	gs_inputs_free(r.in);
 	gs_store_close(r.store);
 	gs_enrich_close(r.enrich);

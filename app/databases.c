@@ -41,12 +41,52 @@ uint64_t databases_stamp(const struct options *o)
 	return gs_enrich_stamp(&eo);
 }
 
-int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err)
+static size_t place_add(char (*ret)[4096], size_t n, size_t max, const char *path, bool folder)
+{
+	if (n == max || strlen(path) >= sizeof *ret)
+		return n;
+	strcpy(ret[n], path);
+	char *slash = folder ? NULL : strrchr(ret[n], '/');
+	if (slash)
+		slash[slash == ret[n]] = '\0';
+	else if (!folder)
+		strcpy(ret[n], ".");
+	return n + 1;
+}
+
+size_t databases_places(const struct options *o, char (*ret)[4096], size_t max)
+{
+	char buffer[4096];
+	const char *folders[MAX_FOLDERS];
+	const size_t n_folders = data_folders(buffer, sizeof buffer, folders);
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_folders; i++)
+		n = place_add(ret, n, max, folders[i], true);
+	for (size_t i = 0; i < o->n_asn_db; i++)
+		n = place_add(ret, n, max, o->asn_db[i], false);
+	for (size_t i = 0; i < o->n_city_db; i++)
+		n = place_add(ret, n, max, o->city_db[i], false);
+	return n;
+}
+
+static int open_with(const struct options *o, bool opinions, struct gs_enrich **ret, struct gs_error *err)
 {
 	char buffer[4096];
 	const char *folders[MAX_FOLDERS];
 	struct gs_enrich_options eo = options_of(o, folders);
 
 	eo.n_folders = data_folders(buffer, sizeof buffer, folders);
+	eo.opinions = opinions;
 	return gs_enrich_open(&eo, ret, err);
+}
+
+int databases_open(const struct options *o, struct gs_enrich **ret, struct gs_error *err)
+{
+	return open_with(o, false, ret, err);
+}
+
+int databases_open_all(const struct options *o, struct gs_enrich **ret, struct gs_error *err)
+{
+	return open_with(o, true, ret, err);
 }

@@ -96,6 +96,8 @@ void balance_print(const struct gs_tally *t)
 		fprintf(stderr, "  wrong GRE checksum: %" PRIu64 "\n", t->checksum_bad);
 	if (t->folded_packets)
 		fprintf(stderr, "  folded for want of memory: %" PRIu64 "\n", t->folded_packets);
+	if (t->control_forgotten)
+		fprintf(stderr, "  PPTP calls forgotten for want of room: %" PRIu64 "\n", t->control_forgotten);
 	if (t->records + t->records_bad + t->records_other)
 		fprintf(stderr, "rows read %" PRIu64 ", not understood %" PRIu64 ", of other protocols %" PRIu64 "\n", t->records, t->records_bad,
 		        t->records_other);

@@ -3,6 +3,7 @@
  */
 #include "app.h"
 #include "base/when.h"
+#include "config.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -16,6 +17,8 @@ enum option_id {
 	ID_BY = 256, ID_SINCE, ID_UNTIL, ID_SENSOR, ID_ASN, ID_COUNTRY, ID_CLASS, ID_SRC, ID_DST, ID_SORT, ID_LIMIT, ID_FORMAT, ID_NO_HEADER,
 	ID_UTC, ID_REDACT, ID_ASN_DB, ID_CITY_DB, ID_COLOR, ID_WINDOW, ID_MEMORY, ID_INCLUDE_UDP, ID_FAIL_EMPTY,
 	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PACKET, ID_PIN, ID_QUOTA, ID_QUICK, ID_TREND_BY, ID_SEED_BUDGET, ID_TZ, ID_YEAR,
+	ID_CONFIG, ID_DEFAULTS, ID_EXAMPLE,
+	ID_SETTING = 1024, /* and on: the place in the table of the configuration */
 };
 
 static const struct option_row {
@@ -33,20 +36,23 @@ static const struct option_row {
 	{ ID_CLASS, "class", "NAME,...", OPT_FILTER, "class NAME, or all below it: flood, tunnel, tunnel.pptp" },
 	{ ID_SRC, "src", "PREFIX,...", OPT_FILTER, "source address in PREFIX" },
 	{ ID_DST, "dst", "PREFIX,...", OPT_FILTER, "destination address in PREFIX" },
-	{ ID_SORT, "sort", "COLUMN", OPT_TABLE, "sort by COLUMN, -COLUMN for the largest first" },
+	{ ID_SORT, "sort", "COLUMN", OPT_ROWS | OPT_RAW, "sort by COLUMN, -COLUMN for the largest first" },
 	{ ID_LIMIT, "limit", "N", OPT_TABLE, "at most N rows (0, the default: all)" },
-	{ ID_FORMAT, "format", "NAME", OPT_TABLE | OPT_FORMAT, "text (default), csv, tsv, json, jsonl, badpackets" },
+	{ ID_FORMAT, "format", "NAME", OPT_ROWS | OPT_FORMAT, "text (default), csv, tsv, json, jsonl" },
+	{ ID_FORMAT, "format", "NAME", OPT_RAW, "text (default), csv, tsv, json, jsonl, badpackets" },
+	{ ID_FORMAT, "format", "NAME", OPT_DOSSIER, "text (default), json; of a bot also csv, tsv, jsonl" },
+	{ ID_FORMAT, "format", "NAME", OPT_DOCTOR, "text (default), json" },
 	{ ID_FORMAT, "format", "NAME", OPT_JSON, "info: text (default), json" },
 	{ ID_NO_HEADER, "no-header", NULL, OPT_TABLE | OPT_FORMAT, "csv and tsv without their first line" },
 	{ ID_UTC, "utc", NULL, OPT_TABLE | OPT_FORMAT, "times in UTC; always so" },
 	{ ID_REDACT, "redact-dst", NULL, OPT_TABLE, "hide destination addresses, wherever they would show" },
 	{ ID_COLOR, "color", "WHEN", OPT_TABLE | OPT_FORMAT, "auto (default), always, never; NO_COLOR is honoured" },
 	{ ID_FAIL_EMPTY, "fail-empty", NULL, OPT_TABLE, "exit with 1 if nothing matched" },
-	{ ID_WINDOW, "window", "SECONDS", OPT_INPUT, "a sighting sums up a window of SECONDS (default 60); 0: every packet is one" },
+	{ ID_WINDOW, "window", "SECONDS", OPT_WINDOW, "a sighting sums up a window of SECONDS (default 60); 0: every packet is one" },
 	{ ID_MEMORY, "memory", "SIZE", OPT_INPUT, "cap on memory for sightings (default 256M); past it new sources are folded, and counted" },
 	{ ID_INCLUDE_UDP, "include-udp", NULL, OPT_INPUT, "also GRE in UDP (ports 4754, 4755, in Geneve, VXLAN, GUE)" },
-	{ ID_TZ, "tz", "ZONE", OPT_INPUT, "logs: zone of times that name none: Europe/Berlin, +02:00, local (default UTC)" },
-	{ ID_YEAR, "year", "YYYY", OPT_INPUT, "logs: year of a file's first time that names none (default: that which fits the file's last change)" },
+	{ ID_TZ, "tz", "ZONE", OPT_INPUT | OPT_LOGS, "logs: zone of times that name none: Europe/Berlin, +02:00, local (default UTC)" },
+	{ ID_YEAR, "year", "YYYY", OPT_INPUT | OPT_LOGS, "logs: year of a file's first time that names none (default: that which fits the file's last change)" },
 	{ ID_PACKET, "packet", "N[-M]", OPT_PACKET, "packet N of the file, or N to M, counted from 1 (default: the first that is GRE)" },
 	{ ID_SEED_BUDGET, "seed-budget", "DRAWS", OPT_SEED, "how far back to look for the seeds of all processes together (default 256M; 0: not at all)" },
 	{ ID_STORE, "store", "PATH", OPT_STORE, "the store (default $GRESCOPE_STORE, else ~/.local/state/grescope/store.db)" },
@@ -59,23 +65,43 @@ static const struct option_row {
 	{ ID_SENSOR, "sensor", "NAME", OPT_SENSOR, "import-archive: name of the vantage point of rows that name none" },
 	{ ID_ASN_DB, "asn-db", "FILE", OPT_DATA, "network database (.mmdb, CSV ranges, pfx2as); may be given for v4 and v6" },
 	{ ID_CITY_DB, "city-db", "FILE", OPT_DATA, "place database (.mmdb); may be given for v4 and v6" },
+	{ ID_CONFIG, "config", "FILE", OPT_CONFIG, "configuration of the sensor; options take the place of what it says" },
+	{ ID_DEFAULTS, "defaults", NULL, OPT_CONFIG_SHOW, "config show: every key at its default" },
+	{ ID_EXAMPLE, "example", NULL, OPT_CONFIG_SHOW, "config show: the file that is installed" },
 	{ 'v', "verbose", NULL, 0, "the balance of packets, and why some were lost" },
 	{ 'q', "quiet", NULL, 0, "no progress, no warnings" },
 	{ 'h', "help", NULL, 0, "this text" },
 };
 #define N_ROWS (sizeof rows / sizeof *rows)
+#define MAX_KEYS 64 /* of the configuration */
+
+/* One line of --help. */
+static void help_line(int letter, const char *name, const char *argument, const char *help)
+{
+	char left[48];
+
+	snprintf(left, sizeof left, "%s--%s%s%s", letter ? (char[]){ '-', (char)letter, ',', ' ', 0 } : "    ", name, argument ? " " : "", argument ? argument : "");
+	printf("  %-26s %s\n", left, help);
+}
+
+static void help_settings(void)
+{
+	unsigned n;
+	const struct config_key *keys = config_keys(&n);
+
+	for (unsigned i = 0; i < n; i++)
+		if (keys[i].option)
+			help_line(keys[i].letter, keys[i].option, keys[i].argument, keys[i].help);
+}
 
 void options_help(const struct verb *verb)
 {
 	printf("grescope %s - %s\n\n%s\nusage: grescope %s %s\n\n", verb->name, verb->summary, verb->examples, verb->name, verb->arguments);
-	for (size_t i = 0; i < N_ROWS; i++) {
-		char left[48];
-		if (rows[i].group && !(rows[i].group & verb->options))
-			continue;
-		snprintf(left, sizeof left, "%s--%s%s%s", rows[i].id < 256 ? (char[]){ '-', (char)rows[i].id, ',', ' ', 0 } : "    ", rows[i].name,
-		         rows[i].argument ? " " : "", rows[i].argument ? rows[i].argument : "");
-		printf("  %-26s %s\n", left, rows[i].help);
-	}
+	if (verb->options & OPT_SETTINGS)
+		help_settings();
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (!rows[i].group || rows[i].group & verb->options)
+			help_line(rows[i].id < 256 ? rows[i].id : 0, rows[i].name, rows[i].argument, rows[i].help);
 	if (verb->options & OPT_BY) {
 		printf("\nKEY is one of:");
 		for (unsigned i = 0; i < GS_BY_COUNT; i++)
@@ -95,39 +121,6 @@ static int usage_error(const struct verb *verb, const char *format, ...)
 	va_end(ap);
 	say("%s (grescope %s --help)", text, verb->name);
 	return EXIT_USAGE;
-}
-
-bool parse_size(const char *text, size_t *ret)
-{
-	char *end;
-
-	errno = 0;
-	unsigned long long n = strtoull(text, &end, 10);
-	if (end == text || errno || *text == '-')
-		return false;
-	unsigned shift = 0;
-	switch (toupper((unsigned char)*end)) {
-	case 'K':
-		shift = 10;
-		break;
-	case 'M':
-		shift = 20;
-		break;
-	case 'G':
-		shift = 30;
-		break;
-	case 'T':
-		shift = 40;
-		break;
-	}
-	if (shift)
-		end++;
-	if (shift && (strcmp(end, "iB") == 0 || strcmp(end, "B") == 0))
-		end += strlen(end);
-	if (*end || n > SIZE_MAX >> shift)
-		return false;
-	*ret = (size_t)n << shift;
-	return true;
 }
 
 static bool parse_u64(const char *text, uint64_t max, uint64_t *ret)
@@ -364,6 +357,15 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 	case ID_SENSOR:
 		o->sensor = value;
 		return 0;
+	case ID_CONFIG:
+		o->config = value;
+		return 0;
+	case ID_DEFAULTS:
+		o->defaults = true;
+		return 0;
+	case ID_EXAMPLE:
+		o->example = true;
+		return 0;
 	case ID_ASN_DB:
 	case ID_CITY_DB: {
 		size_t *count = id == ID_ASN_DB ? &o->n_asn_db : &o->n_city_db;
@@ -383,19 +385,65 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 	}
 }
 
+/* An option that stands for a key of the configuration; its value is looked at by config_of_options. */
+static int add_setting(const struct verb *verb, unsigned key, const char *value, struct options *o)
+{
+	unsigned n;
+	const struct config_key *k = &config_keys(&n)[key];
+
+	if (o->n_settings == MAX_SETTINGS)
+		return usage_error(verb, "too many options");
+	o->settings[o->n_settings].option = k->option;
+	o->settings[o->n_settings++].value = value ? value : "yes";
+	return 0;
+}
+
+/* The verb's options for getopt: words, and in `letters` the ones of one character. */
+static void list_options(const struct verb *verb, struct option longs[], char letters[64])
+{
+	unsigned n_keys, n = 0;
+	const struct config_key *keys = config_keys(&n_keys);
+	char *p = letters + sprintf(letters, ":vqh");
+
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (!rows[i].group || rows[i].group & verb->options)
+			longs[n++] = (struct option){ .name = rows[i].name, .has_arg = rows[i].argument != NULL, .val = rows[i].id };
+	for (unsigned i = 0; verb->options & OPT_SETTINGS && i < n_keys; i++) {
+		if (!keys[i].option)
+			continue;
+		const int id = keys[i].letter ? keys[i].letter : ID_SETTING + (int)i;
+		longs[n++] = (struct option){ .name = keys[i].option, .has_arg = keys[i].argument != NULL, .val = id };
+		if (keys[i].letter && p < letters + 60)
+			p += sprintf(p, "%c%s", keys[i].letter, keys[i].argument ? ":" : "");
+	}
+	longs[n] = (struct option){ 0 };
+}
+
+/* The key whose option getopt returned; -1 where it is none of the configuration's. */
+static int setting_of(const struct verb *verb, int id)
+{
+	unsigned n;
+	const struct config_key *keys = config_keys(&n);
+
+	if (!(verb->options & OPT_SETTINGS))
+		return -1;
+	for (unsigned i = 0; i < n; i++)
+		if (keys[i].option && id == (keys[i].letter ? keys[i].letter : ID_SETTING + (int)i))
+			return (int)i;
+	return -1;
+}
+
 int options_parse(int argc, char **argv, const struct verb *verb, struct options *ret)
 {
-	struct option longs[N_ROWS + 1] = { 0 };
-	size_t n = 0;
+	struct option longs[N_ROWS + MAX_KEYS + 1];
+	char letters[64];
 	int id, index;
 
 	*ret = (struct options){ .verb = verb->name, .by = GS_BY_CITY, .filter = GS_FILTER_ALL, .since_ends = GS_TIME_MAX, .color = -1, .window_s = 60,
 				 .older_than = GS_TIME_MIN, .memory_bytes = 256u << 20, .seed_budget = 256u << 20 };
 	if (verb->options & OPT_TREND)
 		ret->by = GS_BY_NETWORK;
-	for (size_t i = 0; i < N_ROWS; i++)
-		if (!rows[i].group || rows[i].group & verb->options)
-			longs[n++] = (struct option){ .name = rows[i].name, .has_arg = rows[i].argument != NULL, .val = rows[i].id };
+	list_options(verb, longs, letters);
 	for (int i = 1; i < argc; i++) /* before the others: it decides how --dst is quoted */
 		if (strcmp(argv[i], "--redact-dst") == 0)
 			ret->redact_dst = true;
@@ -404,7 +452,7 @@ int options_parse(int argc, char **argv, const struct verb *verb, struct options
 	ret->logs.now.ns = now.tv_sec * GS_NS_PER_S + now.tv_nsec; /* of logs that come through a pipe */
 	opterr = 0;
 	optind = 1;
-	while ((id = getopt_long(argc, argv, ":vqh", longs, &index)) != -1) {
+	while ((id = getopt_long(argc, argv, letters, longs, &index)) != -1) {
 		if (id == 'h') {
 			options_help(verb);
 			return -1;
@@ -413,7 +461,8 @@ int options_parse(int argc, char **argv, const struct verb *verb, struct options
 			return usage_error(verb, "%s wants a value", argv[optind - 1]);
 		if (id == '?')
 			return usage_error(verb, "no option `%s`", argv[optind - 1]);
-		int r = set_option(verb, id, optarg, ret);
+		const int key = setting_of(verb, id);
+		int r = key >= 0 ? add_setting(verb, (unsigned)key, optarg, ret) : set_option(verb, id, optarg, ret);
 		if (r != 0)
 			return r;
 	}

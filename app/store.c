@@ -57,7 +57,7 @@ int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store
 		so.answers_path = mode == GS_STORE_READ ? answers_folder(at, answers, sizeof answers) : "";
 		r = gs_store_open(at, &so, ret, err);
 	}
-	if (r == GS_ERR_NOENT)
+	if (r == GS_ERR_NOENT && mode != GS_STORE_CREATE) /* else what should have been made cannot be: err says why */
 		gs_fail(err, r, "there is no store at %s: grescope ingest FILE... makes one, --store PATH names another", at);
 	return r;
 }

@@ -4,16 +4,12 @@
 
 #include <stdlib.h>
 
-int store_put_bots(struct gs_store *st, struct gs_watch *w, uint16_t sensor, struct gs_error *err)
+int watch_bots(struct gs_watch *w, uint16_t sensor, struct gs_store_bot **ret, size_t *ret_n, struct gs_error *err)
 {
 	struct gs_tracker *t = gs_watch_tracker(w);
-	const struct gs_tracker_tally y = gs_tracker_tally(t);
-	const struct gs_store_bots_rest rest = { y.pending, y.unlinked, y.refused, y.skipped };
 	const uint32_t n = gs_tracker_count(t);
-
-	if (y.given == y.ignored)
-		return 0;
 	struct gs_store_bot *list = calloc(n ? n : 1, sizeof *list);
+
 	if (!list)
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	for (uint32_t i = 0; i < n; i++) {
@@ -23,6 +19,22 @@ int store_put_bots(struct gs_store *st, struct gs_watch *w, uint16_t sensor, str
 		b->n_attacks = attacks < GS_STORE_BOT_ATTACKS ? attacks : GS_STORE_BOT_ATTACKS;
 		b->sensor = sensor;
 	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+int store_put_bots(struct gs_store *st, struct gs_watch *w, uint16_t sensor, struct gs_error *err)
+{
+	const struct gs_tracker_tally y = gs_tracker_tally(gs_watch_tracker(w));
+	const struct gs_store_bots_rest rest = { y.pending, y.unlinked, y.refused, y.skipped };
+	struct gs_store_bot *list;
+	size_t n;
+
+	if (y.given == y.ignored)
+		return 0;
+	if (watch_bots(w, sensor, &list, &n, err) < 0)
+		return GS_ERR_NOMEM;
 	const int r = gs_store_bots_put(st, list, n, &rest, err);
 	free(list);
 	return r;

@@ -168,6 +168,8 @@ struct gs_bot_proof {
 };
 
 enum gs_bot_prove_flag {
+	/* No search for a proof: the caller has had one in vain, and wants shape and identification again. The same result as without this flag where that falls short of LIKELY. */
+	GS_BOT_UNPROVEN = 1u << 1,
 	GS_BOT_FULL = 1u << 0, /* hold every captured word and the UDP checksum against the generator, and give the state after the packet */
 };
 

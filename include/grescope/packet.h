@@ -163,6 +163,8 @@ struct gs_packet {
 	uint8_t via;          /* enum gs_via */
 	uint8_t stop;         /* enum gs_stop */
 	uint32_t stop_off;    /* where decoding ended */
+	uint32_t control_off; /* GS_OUT_NOT_GRE: TCP header of a segment from or to PPTP's control port, 1723; then ip_off, ip_len, src and dst
+	                       * are those of its IP header. 0: none */
 
 	/* the IP header that directly carries the outermost GRE header (quoted, where via is ICMP) */
 	struct gs_addr src, dst;

@@ -68,7 +68,8 @@ enum gs_class {
 	X(KNOWN_NETWORK, "known-network") /* a network in a list of providers */                                                 \
 	X(ONE_PREFIX, "one-prefix")   /* inner destinations in one prefix */                                                     \
 	X(CONTROL, "control")         /* the control channel was seen */                                                         \
-	X(NESTED, "nested")           /* tunnel in tunnel */
+	X(NESTED, "nested")           /* tunnel in tunnel */                                                                     \
+	X(CONTROL_CALL, "control-call") /* the control channel named this packet's call */
 
 enum gs_evidence {
 #define X(name, word) GS_EVIDENCE_##name##_BIT,

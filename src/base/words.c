@@ -1,6 +1,7 @@
 /* words.c - the words for every number that grescope shows, made from the lists in the public headers */
 #include "grescope/packet.h"
 #include "grescope/sighting.h"
+#include "grescope/tally.h"
 #include "grescope/verdict.h"
 
 #define WORD_FUNCTION(function, table)                                                                                           \
@@ -12,10 +13,12 @@
 #define X(name, word, text) word,
 static const char *const stop_words[] = { GS_STOP_MAP(X) };
 static const char *const lost_words[] = { GS_LOST_MAP(X) };
+static const char *const drop_words[] = { GS_DROP_MAP(X) };
 #undef X
 #define X(name, word, text) text,
 static const char *const stop_texts[] = { GS_STOP_MAP(X) };
 static const char *const lost_texts[] = { GS_LOST_MAP(X) };
+static const char *const drop_texts[] = { GS_DROP_MAP(X) };
 #undef X
 #define X(name, word) word,
 static const char *const layer_words[] = { GS_LAYER_MAP(X) };
@@ -33,6 +36,8 @@ WORD_FUNCTION(gs_stop_word, stop_words)
 WORD_FUNCTION(gs_stop_text, stop_texts)
 WORD_FUNCTION(gs_lost_word, lost_words)
 WORD_FUNCTION(gs_lost_text, lost_texts)
+WORD_FUNCTION(gs_drop_word, drop_words)
+WORD_FUNCTION(gs_drop_text, drop_texts)
 WORD_FUNCTION(gs_layer_word, layer_words)
 WORD_FUNCTION(gs_evidence_word, evidence_words)
 WORD_FUNCTION(gs_fidelity_word, fidelity_words)

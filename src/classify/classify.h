@@ -17,6 +17,7 @@ struct gs_rule {
 	const char *name;    /* "pptp" */
 	const char *source;  /* RFC section, advisory or paper */
 	const char *wrong;   /* what would make the verdict wrong */
+	uint64_t evidence;   /* all that its verdicts may bear, gathered for it by others included (two-way, control) */
 	bool (*packet)(const struct gs_packet *p, const struct gs_frame *f, struct gs_verdict *v);
 	bool (*window)(struct gs_sighting *s);
 	bool (*record)(struct gs_sighting *s);

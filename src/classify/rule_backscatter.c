@@ -28,5 +28,6 @@ const struct gs_rule rule_backscatter = {
 	.name = "backscatter",
 	.source = "RFC 792, RFC 4443 s3: errors quote the packet that caused them",
 	.wrong = "our own tunnel failing looks the same; so does an error made up from nothing",
+	.evidence = GS_EVIDENCE(ICMP_QUOTE) | GS_EVIDENCE(SHAPE) | GS_EVIDENCE(IP_ID) | GS_EVIDENCE(RECURRENCE) | GS_EVIDENCE(HEADER_DRAWS) | GS_EVIDENCE(LENGTH),
 	.packet = backscatter,
 };

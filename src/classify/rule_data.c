@@ -22,5 +22,6 @@ const struct gs_rule rule_data = {
 	.name = "data",
 	.source = "RFC 2784 s1: a tunnel has two ends; GRE itself has no answers",
 	.wrong = "two hosts that flood each other, or a flooder that forges both directions; one direction on another path hides a tunnel; fewer than 10 packets in a window",
+	.evidence = GS_EVIDENCE(TWO_WAY),
 	.window = data_window,
 };

@@ -56,5 +56,6 @@ const struct gs_rule rule_decap = {
 	.name = "decap",
 	.source = "CVE-2024-7595, CVE-2020-10136; Beitis and Vanhoef, USENIX Security 2025; CERT VU#199397",
 	.wrong = "the owner's own test of a tunnel; a monitor that pings the endpoint through it; a mitigation provider's health check from a network not in the list",
+	.evidence = GS_EVIDENCE(INNER_PROTO) | GS_EVIDENCE(INNER_RETURNS) | GS_EVIDENCE(TTL_ONE) | GS_EVIDENCE(COLLECTOR),
 	.packet = decap,
 };

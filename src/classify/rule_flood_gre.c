@@ -38,5 +38,6 @@ const struct gs_rule rule_flood_gre = {
 	.name = "flood-gre",
 	.source = "240/4 is reserved: RFC 1112 s4; spread and rate: docs/forensics.md",
 	.wrong = "a measurement of the whole address space through a tunnel; a tunnel whose inside is the victim of a flood from forged sources",
+	.evidence = GS_EVIDENCE(RATE) | GS_EVIDENCE(SPREAD),
 	.window = flood_gre_window,
 };

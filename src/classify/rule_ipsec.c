@@ -23,5 +23,6 @@ const struct gs_rule rule_ipsec = {
 	.name = "ipsec",
 	.source = "RFC 4302, 4303, 7296, 3948",
 	.wrong = "a protocol number or two ports are a claim of the sender",
+	.evidence = GS_EVIDENCE(INNER_PROTO) | GS_EVIDENCE(INNER_PORT),
 	.packet = ipsec,
 };

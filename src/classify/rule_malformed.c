@@ -26,5 +26,6 @@ const struct gs_rule rule_malformed = {
 	.name = "malformed",
 	.source = "RFC 1701, 2784, 2890, 2637: what a receiver cannot parse",
 	.wrong = "a capture cut inside the GRE header (stop=gre-cut) says nothing about the sender",
+	.evidence = GS_EVIDENCE(STOP),
 	.packet = malformed,
 };

@@ -16,6 +16,8 @@ static bool mirai(const struct gs_packet *p, const struct gs_frame *f, struct gs
 	struct gs_bot_input in;
 	struct gs_bot_proof proof;
 
+	if (p->payload != GS_LAYER_ETH && p->inner_len <= 28) /* no data and no MAC addresses: four draws, and five are the least that prove something */
+		return false;
 	if (!gs_bot_input_from_packet(p, f, &in)) /* nearly every packet that is no candidate leaves here, after two or three comparisons */
 		return false;
 	gs_bot_prove(&in, 0, &proof);
@@ -34,5 +36,6 @@ const struct gs_rule rule_mirai = {
 	.name = "mirai",
 	.source = "docs/forensics.md: the published code's generator, order of draws and field layout",
 	.wrong = "another program that copies generator and order exactly; a likely packet once in 2^31",
+	.evidence = GS_EVIDENCE(SHAPE) | GS_EVIDENCE(IP_ID) | GS_EVIDENCE(RECURRENCE) | GS_EVIDENCE(HEADER_DRAWS) | GS_EVIDENCE(LENGTH) | GS_EVIDENCE(MARTIAN),
 	.packet = mirai,
 };

@@ -21,7 +21,7 @@ static bool mirai_id(const struct gs_packet *p, const struct gs_frame *f, struct
 
 	if (!mirai_ids(p) || !gs_bot_input_from_packet(p, f, &in))
 		return false;
-	gs_bot_prove(&in, 0, &proof);
+	gs_bot_prove(&in, GS_BOT_UNPROVEN, &proof); /* rule_mirai has looked for a proof */
 	if (proof.level < GS_BOT_LEVEL_ID)
 		return false;
 	const bool contradicted = mirai_contradicted(&in, &proof);
@@ -40,5 +40,6 @@ const struct gs_rule rule_mirai_id = {
 	.name = "mirai-id",
 	.source = "docs/forensics.md: inner identification = ~(outer - 1000), in the bot's byte order",
 	.wrong = "one honest packet in 2^15 of the same shape; an operator or router that rewrites identifications hides it",
+	.evidence = GS_EVIDENCE(SHAPE) | GS_EVIDENCE(IP_ID) | GS_EVIDENCE(LENGTH),
 	.packet = mirai_id,
 };

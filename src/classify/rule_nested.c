@@ -77,5 +77,6 @@ const struct gs_rule rule_nested = {
 	.name = "nested",
 	.source = "Beitis and Vanhoef, USENIX Security 2025 (ping-pong, chains of open endpoints); RFC 2003, RFC 2473 s4.1 on nesting",
 	.wrong = "a routing loop between two honest tunnels nests as well; abuse whose endpoints all differ and that does not come back looks honest",
+	.evidence = GS_EVIDENCE(INNER_PROTO) | GS_EVIDENCE(INNER_RETURNS) | GS_EVIDENCE(NESTED),
 	.packet = nested,
 };

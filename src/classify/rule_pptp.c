@@ -1,4 +1,8 @@
-/* rule_pptp.c - the data channel of PPTP: GRE version 1 with PPP */
+/*
+ * rule_pptp.c - the data channel of PPTP: GRE version 1 with PPP
+ *
+ * Whether there was a control connection to it the packet cannot say: where the capture holds it, control.h adds it to this verdict.
+ */
 #include "classify/rules.h"
 
 static bool pptp(const struct gs_packet *p, const struct gs_frame *f, struct gs_verdict *v)
@@ -16,7 +20,8 @@ static bool pptp(const struct gs_packet *p, const struct gs_frame *f, struct gs_
 
 const struct gs_rule rule_pptp = {
 	.name = "pptp",
-	.source = "RFC 2637 s4.1",
-	.wrong = "a probe or a stale session sends the same; the control channel (TCP 1723) is not GRE and not looked at",
+	.source = "RFC 2637 s4.1; the control connection: s2, s3.1.4",
+	.wrong = "a probe or a stale session sends the same, and forged messages look like a control connection",
+	.evidence = GS_EVIDENCE(GRE_VERSION1) | GS_EVIDENCE(PPP) | GS_EVIDENCE(CONTROL) | GS_EVIDENCE(CONTROL_CALL),
 	.packet = pptp,
 };

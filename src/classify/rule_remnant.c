@@ -25,7 +25,7 @@ static bool remnant(const struct gs_packet *p, const struct gs_frame *f, struct 
 
 	if (!mirai_martian(&p->inner_src) || !gs_bot_input_from_packet(p, f, &in))
 		return false;
-	gs_bot_prove(&in, 0, &proof);
+	gs_bot_prove(&in, GS_BOT_UNPROVEN, &proof); /* rule_mirai has looked for a proof */
 	if (proof.level < GS_BOT_LEVEL_SHAPE)
 		return false;
 	*v = (struct gs_verdict){
@@ -68,6 +68,7 @@ const struct gs_rule rule_remnant = {
 	.name = "remnant",
 	.source = "docs/forensics.md; martian blocks: RFC 1122 s3.2.1.3, RFC 1112 s4; observed in ISC diary, December 2016",
 	.wrong = "a tunnel whose inside forges such sources; a record of these lengths may be any packet of that length",
+	.evidence = GS_EVIDENCE(SHAPE) | GS_EVIDENCE(IP_ID) | GS_EVIDENCE(LENGTH) | GS_EVIDENCE(MARTIAN) | GS_EVIDENCE(RATE),
 	.packet = remnant,
 	.window = remnant_window,
 	.record = remnant_record,

@@ -55,5 +55,6 @@ const struct gs_rule rule_route = {
 	.name = "route",
 	.source = "RFC 1701 s4; CVE-2006-4650, Cisco advisory cisco-sr-20060906-gre",
 	.wrong = "random octets taken for GRE, or a broken implementation of RFC 1701, have such offsets too",
+	.evidence = GS_EVIDENCE(STOP) | GS_EVIDENCE(GRE_ROUTING),
 	.packet = route,
 };

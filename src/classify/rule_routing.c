@@ -59,5 +59,6 @@ const struct gs_rule rule_routing = {
 	.name = "routing",
 	.source = "RFC 2328, 7868, 7761, 2453, 4271, 5881",
 	.wrong = "anybody can send a protocol number or a port; regular hellos are the better proof",
+	.evidence = GS_EVIDENCE(INNER_PROTO) | GS_EVIDENCE(INNER_PORT) | GS_EVIDENCE(INNER_DST) | GS_EVIDENCE(TTL_ONE),
 	.packet = routing,
 };

@@ -19,8 +19,10 @@
 
 static bool known(const struct gs_addr *a)
 {
+	if (!(scrubber_octets[a->b[0] / 64] >> a->b[0] % 64 & 1))
+		return false;
 	for (size_t i = 0; i < sizeof scrubbers / sizeof *scrubbers; i++)
-		if (scrubbers[i].base.b[0] == a->b[0] && gs_prefix_contains(&scrubbers[i], a)) /* all are longer than 8: most leave at the first octet */
+		if (scrubbers[i].base.b[0] == a->b[0] && gs_prefix_contains(&scrubbers[i], a))
 			return true;
 	return false;
 }
@@ -64,6 +66,7 @@ const struct gs_rule rule_scrubber = {
 	.name = "scrubber",
 	.source = "Cloudflare Magic Transit's documentation (tunnels, health checks); networks: src/classify/scrubbers.h",
 	.wrong = "other GRE out of the same networks, or their address forged; a provider of transit through a tunnel, seen in one direction, has the shape",
+	.evidence = GS_EVIDENCE(INNER_RETURNS) | GS_EVIDENCE(SPREAD) | GS_EVIDENCE(KNOWN_NETWORK) | GS_EVIDENCE(ONE_PREFIX),
 	.packet = scrubber,
 	.window = scrubber_window,
 };

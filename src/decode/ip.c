@@ -18,6 +18,7 @@
 #define PROTO_MOBILITY 135
 #define PROTO_HIP 139
 #define PROTO_SHIM6 140
+#define PORT_PPTP 1723
 
 /* Where a packet of n octets from here ends. The frame's wire length is no bound for the first header or a quoted one: the capture cut it. */
 static void ip_bound(struct walk *w, uint32_t off, uint32_t n)
@@ -84,6 +85,15 @@ static struct step ipv4_cut(struct walk *w, uint32_t off)
 	return walk_short(w);
 }
 
+/* Whether a TCP header at `off` belongs to PPTP's control connection (RFC 2637 s2), by its ports alone. classify/control.h reads on. */
+static bool is_control(const struct walk *w, uint32_t off)
+{
+	if (w->quoted || w->c.end < off || w->c.end - off < 4)
+		return false;
+	const uint8_t *ports = w->f->data + off;
+	return (ports[2] << 8 | ports[3]) == PORT_PPTP || (ports[0] << 8 | ports[1]) == PORT_PPTP;
+}
+
 struct step decode_ipv4(struct walk *w, uint16_t arg)
 {
 	struct gs_packet *p = w->p;
@@ -102,7 +112,7 @@ struct step decode_ipv4(struct walk *w, uint16_t arg)
 		return walk_bad(w);
 	if (!w->in_gre) {
 		/* quick way out: most frames are TCP and carry nothing for us */
-		if (proto == 6)
+		if (proto == 6 && (frag & 0x1fff || !is_control(w, off + header)))
 			return STEP_END;
 		p->ip_off = off;
 		gs_addr_set_v4(&p->src, h + 12);
@@ -116,6 +126,10 @@ struct step decode_ipv4(struct walk *w, uint16_t arg)
 		p->fragment |= frag >> 13 & 1; /* of any header on the way: the rest is in another frame */
 		/* total length 0: the sender's card was to fill it in (segmentation offload); the frame tells it then */
 		p->ip_len = total ? total : (w->f->wirelen > off ? w->f->wirelen - off : 20);
+		if (proto == 6) {
+			p->control_off = off + header;
+			return STEP_END;
+		}
 	} else if (is_inner(w)) {
 		p->has |= GS_HAS_INNER;
 		p->inner_off = off;
@@ -347,6 +361,10 @@ struct step decode_transport(struct walk *w, uint16_t proto)
 		return decode_icmp_quote(w, true);
 	case 17:
 		return decode_udp_tunnel(w);
+	case 6:
+		if (is_control(w, w->c.off))
+			w->p->control_off = w->c.off;
+		return STEP_END;
 	default:
 		return STEP_END;
 	}

@@ -88,6 +88,7 @@ struct gs_enrich {
 	struct gs_arena *arena;
 	struct db dbs[GS_MAX_DATABASES];
 	unsigned n_dbs;
+	bool opinions;
 	struct db *by[KIND_COUNT][FAMILY_COUNT];
 	struct told *told;
 	struct gs_buf looked_in;
@@ -165,11 +166,11 @@ static int db_open(struct gs_enrich *e, const char *path, struct db *ret, struct
 	return 0;
 }
 
-/* Gives the file those families of its kind that nothing else has. True: it took some, and the enricher owns it now. */
-static bool db_adopt(struct gs_enrich *e, const struct db *d)
+/* Gives the file those families of its kind that nothing else has. True: it took some, or is wanted for its opinion, and the enricher owns it now. */
+static bool db_adopt(struct gs_enrich *e, const struct db *d, bool named)
 {
 	struct db **by = e->by[db_kind(d)];
-	bool useful = false;
+	bool useful = named && e->opinions;
 
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		useful |= d->has[f] && !by[f];
@@ -200,7 +201,9 @@ static int open_named(struct gs_enrich *e, enum kind kind, const char *path, str
 	} else if (d.table) {
 		r = asn_table_load(d.table, err);
 	}
-	if (r == 0 && !db_adopt(e, &d)) {
+	if (r == 0 && e->n_dbs == GS_MAX_DATABASES) {
+		r = gs_fail(err, GS_ERR_CONFIG, "%s: more than %d databases", path, GS_MAX_DATABASES);
+	} else if (r == 0 && !db_adopt(e, &d, true)) {
 		const struct db *first = e->by[kind][d.has[FAMILY_4] ? FAMILY_4 : FAMILY_6];
 		const char *which = !d.has[FAMILY_4] ? "IPv6" : d.has[FAMILY_6] ? "all" : "IPv4";
 		r = gs_fail(err, GS_ERR_CONFIG, "%s adds nothing: %s is the %s for %s addresses already", path,
@@ -246,7 +249,7 @@ static bool search_folder(struct gs_enrich *e, enum kind kind, const char *folde
 			note_trouble(e, kind, &err);
 			continue;
 		}
-		if (!db_suits(e, kind, &d, country) || !db_adopt(e, &d))
+		if (!db_suits(e, kind, &d, country) || !db_adopt(e, &d, false))
 			db_close(&d);
 	}
 	find_done(&found);
@@ -275,6 +278,7 @@ int gs_enrich_open(const struct gs_enrich_options *o, struct gs_enrich **ret, st
 	struct gs_enrich *e = calloc(1, sizeof *e);
 	if (!e)
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory for networks and places");
+	e->opinions = o->opinions;
 	e->told = calloc(1, sizeof *e->told);
 	e->names = gs_strtab_new(MAX_NAMES, MAX_NAME_BYTES);
 	e->arena = gs_arena_new(MAX_INFO_BYTES);
@@ -389,6 +393,14 @@ static struct db *db_ready(const struct gs_enrich *e, enum kind kind, enum famil
 	return d->used && table_ready(e, kind, d) ? d : NULL;
 }
 
+static void db_ask(const struct db *d, const struct gs_addr *a, struct gs_origin *ret)
+{
+	if (d->table)
+		asn_table_lookup(d->table, a, &ret->asn, &ret->as_name);
+	else
+		mmdb_lookup(d->mmdb, a, ret);
+}
+
 void gs_enrich_lookup(struct gs_enrich *e, const struct gs_addr *a, struct gs_origin *ret)
 {
 	*ret = (struct gs_origin){ 0 };
@@ -402,14 +414,34 @@ void gs_enrich_lookup(struct gs_enrich *e, const struct gs_addr *a, struct gs_or
 	enum family f = asked.family == 4 ? FAMILY_4 : FAMILY_6;
 	e->told->asked[f] = true;
 	struct db *network = db_ready(e, KIND_NETWORK, f), *place = db_ready(e, KIND_PLACE, f);
-	if (network && network->table)
-		asn_table_lookup(network->table, &asked, &ret->asn, &ret->as_name);
-	else if (network)
-		mmdb_lookup(network->mmdb, &asked, ret);
+	if (network)
+		db_ask(network, &asked, ret);
 	if (place)
-		mmdb_lookup(place->mmdb, &asked, ret);
+		db_ask(place, &asked, ret);
 	e->last = *a;
 	e->last_origin = *ret;
+}
+
+unsigned gs_enrich_opinions(struct gs_enrich *e, const struct gs_addr *a, struct gs_opinion ret[GS_MAX_DATABASES])
+{
+	const struct gs_addr asked = unmapped(a);
+	const enum family f = asked.family == 4 ? FAMILY_4 : FAMILY_6;
+	unsigned n = 0;
+
+	for (unsigned kind = 0; kind < KIND_COUNT && a->family; kind++) {
+		const struct db *first = db_ready(e, (enum kind)kind, f);
+		for (unsigned pass = 0; pass < 2; pass++)
+			for (unsigned i = 0; i < e->n_dbs; i++) {
+				struct db *d = &e->dbs[i];
+				if (db_kind(d) != kind || !d->has[f] || !d->used || (d == first) == pass)
+					continue;
+				if (!d->ready && !table_ready(e, (enum kind)kind, d))
+					continue;
+				ret[n] = (struct gs_opinion){ .database = &d->info, .is_place = kind == KIND_PLACE };
+				db_ask(d, &asked, &ret[n++].origin);
+			}
+	}
+	return n;
 }
 
 const char *gs_enrich_string(const struct gs_enrich *e, uint32_t id)
@@ -422,8 +454,9 @@ unsigned gs_enrich_databases(const struct gs_enrich *e, struct gs_database ret[G
 {
 	unsigned n = 0;
 
-	for (int i = 0; i < KIND_COUNT * FAMILY_COUNT; i++) {
-		const struct db *d = e->by[i / FAMILY_COUNT][i % FAMILY_COUNT];
+	const unsigned used = KIND_COUNT * FAMILY_COUNT;
+	for (unsigned i = 0; i < used + (e->opinions ? e->n_dbs : 0); i++) { /* those that answer, then those that are only asked for their opinion */
+		const struct db *d = i < used ? e->by[i / FAMILY_COUNT][i % FAMILY_COUNT] : &e->dbs[i - used];
 		bool listed = !d || !d->used;
 		for (unsigned k = 0; k < n && !listed; k++)
 			listed = strcmp(ret[k].name, d->info.name) == 0 && strcmp(ret[k].edition, d->info.edition) == 0;

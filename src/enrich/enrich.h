@@ -20,11 +20,12 @@ struct gs_enrich_options {
 	size_t n_city_db;
 	const char *const *folders; /* searched, in order, for each kind that no file was named for; the first that has a kind gives it */
 	size_t n_folders;
+	bool opinions;              /* keep named files that add no family too: for gs_enrich_opinions alone */
 };
 
 /*
  * Opens what is named and finds the rest (where and in which order: enrich.c). Of several files of a kind the first that covers an address
- * family (IPv4, IPv6) gives it; a named one that adds no family is an error. What a file holds is decided by its contents. A named file that
+ * family (IPv4, IPv6) gives it; a named one that adds no family is an error (but see `opinions`). What a file holds is decided by its contents. A named file that
  * is missing, damaged or of no known layout is an error that names it (GS_ERR_NOENT, GS_ERR_CONFIG, ...); data that was only searched for
  * and is absent is not: see gs_enrich_missing.
  */
@@ -38,6 +39,16 @@ uint64_t gs_enrich_stamp(const struct gs_enrich_options *o);
 /* Never fails: what is unknown is empty. ::ffff:a.b.c.d is looked up as a.b.c.d. Not for several threads at once. Cheap for addresses of
  * the same network in succession; meant to be called once per source. */
 void gs_enrich_lookup(struct gs_enrich *e, const struct gs_addr *a, struct gs_origin *ret);
+
+/* What one file says of an address: the fields of its kind; all empty where it knows nothing. */
+struct gs_opinion {
+	const struct gs_database *database; /* the enricher's */
+	bool is_place;
+	struct gs_origin origin;
+};
+
+/* What each file says of it whose family that is, networks before places, in each kind the one first that gs_enrich_lookup goes by. */
+unsigned gs_enrich_opinions(struct gs_enrich *e, const struct gs_addr *a, struct gs_opinion ret[GS_MAX_DATABASES]);
 
 /* The string of an id in a gs_origin: valid UTF-8 without control characters, whatever the file held. */
 const char *gs_enrich_string(const struct gs_enrich *e, uint32_t id);

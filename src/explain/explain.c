@@ -62,6 +62,8 @@ static void explain_outcome(struct explain *x)
 	x->layer = "outcome";
 	explain_rowf(x, "outcome", p->outcome == GS_OUT_LOST ? gs_lost_text(p->lost) : p->via == GS_VIA_ICMP && gre ? "quoted by an ICMP error" : "", "", "%s",
 	             words[p->outcome < 5 ? p->outcome : 0]);
+	if (p->control_off)
+		explain_row(x, "control", p->control_off, 4, "1723", "port of PPTP's control connection: its messages speak for GRE of version 1", "RFC 2637 s2");
 	if (!gre)
 		return;
 	if (p->stop)
@@ -70,8 +72,19 @@ static void explain_outcome(struct explain *x)
 		explain_row(x, "data", p->stop_off, end - p->stop_off, "", "not looked into further", "");
 }
 
+/* What frames before this one said of it. */
+static void explain_control(struct explain *x, const struct gs_verdict *v)
+{
+	const bool seen = v->evidence & GS_EVIDENCE(CONTROL), call = v->evidence & GS_EVIDENCE(CONTROL_CALL);
+
+	x->layer = "control";
+	explain_rowf(x, "connection", seen ? "TCP 1723 between the two addresses, alive" : "not in the frames before this one, or over: no proof that there was none",
+	             "RFC 2637 s2, s3.1.4", "%s", seen ? "yes" : "no");
+	explain_rowf(x, "call", call ? "it set up a call with this id" : "", "RFC 2637 s2.7 to s2.13", "%s", call ? "yes" : "no");
+}
+
 /* Each rule in order of precedence until one knows the packet: the same walk as gs_classify's. */
-static void explain_rules(struct explain *x)
+static void explain_rules(struct explain *x, struct gs_control *control)
 {
 	unsigned n;
 	const struct gs_rule *const *rules = gs_rules(&n);
@@ -89,6 +102,10 @@ static void explain_rules(struct explain *x)
 		explain_rowf(x, rules[i]->name, known ? meaning : "", rules[i]->source, "%s", known ? gs_class_word(v.class_) : "no");
 	}
 	gs_classify(x->p, x->f, &v);
+	if (control && v.class_ == GS_CLASS_TUNNEL_PPTP) {
+		gs_control_judge(control, x->p, &v);
+		explain_control(x, &v);
+	}
 	gs_sighting_from_packet(x->p, &v, 0, &s);
 	gs_evidence_format(&s, evidence);
 	x->layer = "verdict";
@@ -141,7 +158,7 @@ static void explain_generator(struct explain *x)
 		             proof.before.w[0], proof.before.w[1], proof.before.w[2], proof.before.w[3]);
 }
 
-int gs_explain(const struct gs_frame *f, const struct gs_packet *p, const struct gs_table_writer *w, struct gs_error *err)
+int gs_explain(const struct gs_frame *f, const struct gs_packet *p, struct gs_control *control, const struct gs_table_writer *w, struct gs_error *err)
 {
 	struct explain x = { .f = f, .p = p, .w = w, .err = err };
 
@@ -150,7 +167,7 @@ int gs_explain(const struct gs_frame *f, const struct gs_packet *p, const struct
 		explain_layer(&x, &p->layers[i]);
 	explain_outcome(&x);
 	if (p->outcome == GS_OUT_GRE || p->outcome == GS_OUT_GRE_UDP) {
-		explain_rules(&x);
+		explain_rules(&x, control);
 		explain_generator(&x);
 	}
 	return x.r;

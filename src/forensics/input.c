@@ -10,24 +10,37 @@ static uint32_t v4_number(const struct gs_addr *a)
 	return (uint32_t)a->b[0] << 24 | (uint32_t)a->b[1] << 16 | (uint32_t)a->b[2] << 8 | a->b[3];
 }
 
+static uint16_t net16(const uint8_t *p)
+{
+	uint16_t v;
+	memcpy(&v, p, sizeof v);
+	return be16toh(v);
+}
+
+static uint32_t net32(const uint8_t *p)
+{
+	uint32_t v;
+	memcpy(&v, p, sizeof v);
+	return be32toh(v);
+}
+
 /* Inner IPv4 header at the cursor, and what was captured of the UDP header. False where it is something else or cut before the ports' end. */
 static bool read_inner(struct gs_cursor *c, struct gs_bot_input *in)
 {
-	if (gs_get_u8(c) != IHL5)
+	const uint8_t *h = gs_get_bytes(c, 24); /* to the end of the ports; one check for all of them */
+	if (!h || h[0] != IHL5 || h[9] != PROTO_UDP)
 		return false;
-	in->inner_tos = gs_get_u8(c);
-	in->inner_len = gs_get_be16(c);
-	in->inner_id = gs_get_be16(c);
-	const uint16_t fragment = gs_get_be16(c);
-	in->inner_ttl = gs_get_u8(c);
-	const uint8_t proto = gs_get_u8(c);
-	gs_skip(c, 2);
-	in->inner_src = gs_get_be32(c);
-	in->inner_dst = gs_get_be32(c);
-	in->sport = gs_get_be16(c);
-	in->dport = gs_get_be16(c);
-	if (c->short_ || proto != PROTO_UDP || (fragment & 0x3fff) || in->inner_len < 28)
+	const uint16_t fragment = net16(h + 6);
+	in->inner_len = net16(h + 2);
+	if (fragment & 0x3fff || in->inner_len < 28)
 		return false;
+	in->inner_tos = h[1];
+	in->inner_id = net16(h + 4);
+	in->inner_ttl = h[8];
+	in->inner_src = net32(h + 12);
+	in->inner_dst = net32(h + 16);
+	in->sport = net16(h + 20);
+	in->dport = net16(h + 22);
 	if (fragment & 0x4000)
 		in->flags |= GS_BOT_IN_INNER_DF;
 	in->data_wire_len = in->inner_len - 28u;

@@ -358,6 +358,9 @@ static void prove_words(const struct gs_bot_input *in, unsigned data_drawn, stru
 	struct gs_bot_proof best = *ret;
 	unsigned best_total = 0;
 
+	/* The relation spans five words. Plain IP without data has four at most: id, ports, destination. That is most of a flood of empty packets. */
+	if (in->flood == GS_BOT_GREIP && (!data_drawn || !in->data_len))
+		return;
 	for (unsigned order = GS_BOT_LITTLE; order <= GS_BOT_BIG; order++) {
 		struct fields f;
 		read_fields(in, order, &f);
@@ -432,6 +435,8 @@ static bool prove_any(const struct gs_bot_input *in, unsigned flags, struct gs_b
 		ret->facts |= GS_BOT_FACT_ZERO_DATA;
 	if (in->data_wire_len && !in->data_len)
 		ret->facts |= GS_BOT_FACT_DATA_UNSEEN;
+	if (flags & GS_BOT_UNPROVEN)
+		return false;
 	if (zero || in->data_len < 20) {
 		prove_words(in, in->data_wire_len && !zero ? GS_BOT_DREW_DATA : 0, ret);
 		return ret->level >= GS_BOT_LEVEL_LIKELY;

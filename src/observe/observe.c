@@ -244,6 +244,22 @@ int gs_observe_flush(struct gs_observe *ob, struct gs_error *err)
 	return r == 0 ? close_folds(ob, err) : r;
 }
 
+int gs_observe_advance(struct gs_observe *ob, struct gs_time until, struct gs_error *err)
+{
+	const bool now = ob->now.start_ns != ob->now.end_ns && ob->now.end_ns <= until.ns;
+	const bool before = ob->before.start_ns != ob->before.end_ns && ob->before.end_ns <= until.ns;
+
+	if (now) /* the one before ends before it */
+		return gs_observe_flush(ob, err);
+	if (!before)
+		return 0;
+	int r = close_window(ob, &ob->before, err);
+	if (r < 0)
+		return r;
+	ob->now.map.cap_bytes = ob->cap_bytes - ob->cap_bytes / 16 - gs_map_used(&ob->before.map);
+	return close_folds(ob, err);
+}
+
 static void window_at(struct gs_observe *ob, struct window *w, struct gs_time t)
 {
 	int64_t start = gs_time_floor_s(t, ob->window_ns / GS_NS_PER_S);

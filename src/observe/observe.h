@@ -35,6 +35,10 @@ void gs_observe_free(struct gs_observe *ob); /* NULL is fine */
 int gs_observe_packets(struct gs_observe *ob, const struct gs_packet *const *p, const struct gs_verdict *v, const uint32_t *bots, size_t n,
                        struct gs_error *err);
 
+/* All packets older than `until` have come: passes on the windows that end by then. For captures that run, where the packet that would say so may never
+ * come. An older packet that comes all the same gets a sighting of its own. Does nothing, and costs nothing, where no window has ended. */
+int gs_observe_advance(struct gs_observe *ob, struct gs_time until, struct gs_error *err);
+
 /* Passes on everything still open, in order of time. */
 int gs_observe_flush(struct gs_observe *ob, struct gs_error *err);
 

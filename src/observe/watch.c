@@ -32,8 +32,8 @@ struct gs_watch {
 	struct gs_watch_tally tally;
 };
 
-/* The largest of the tracker's tables that fit into so much memory. */
-static struct gs_tracker_limits limits_for(size_t bytes)
+/* The largest of the tracker's tables that fit into so much memory, for at most so many processes (0: no matter). */
+static struct gs_tracker_limits limits_for(size_t bytes, uint32_t processes)
 {
 	struct gs_tracker_limits l = { .processes = 65536, .streams = 131072, .groups = 4096, .source_counters = 1024, .link_tables = 12 };
 
@@ -44,13 +44,15 @@ static struct gs_tracker_limits limits_for(size_t bytes)
 		l.source_counters = l.source_counters > 16 ? l.source_counters / 2 : 16;
 		l.link_tables = l.link_tables > 1 ? l.link_tables - 1 : 1;
 	}
+	if (processes && processes < l.processes)
+		l.processes = processes;
 	return l;
 }
 
 int gs_watch_new(const struct gs_watch_options *o, struct gs_watch **ret, struct gs_error *err)
 {
 	const size_t own = GS_BOT_TABLES_BYTES + ATTACKS_BYTES;
-	struct gs_tracker_limits limits = limits_for(o->memory_bytes > own ? o->memory_bytes - own : 0);
+	struct gs_tracker_limits limits = limits_for(o->memory_bytes > own ? o->memory_bytes - own : 0, o->processes);
 	struct gs_watch *w = calloc(1, sizeof *w);
 	int r = 0;
 

@@ -27,6 +27,7 @@ struct gs_watch_options {
 	size_t memory_bytes;      /* cap; at least GS_WATCH_MEMORY_MIN */
 	uint64_t hash_seed;
 	uint32_t searches_per_s;  /* as gs_tracker_limits; UINT32_MAX for files */
+	uint32_t processes;       /* at most so many; 0: as many as the memory holds */
 	bool no_seeds;            /* names are positions: the caller searches seeds itself */
 	const struct gs_filter *filter; /* what it leaves out is not tracked (asn and country apart); NULL: everything is. Lent, must outlive the watch */
 	uint16_t sensor;          /* for the filter */

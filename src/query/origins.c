@@ -2,6 +2,8 @@
 
 #include "query/sizes.h"
 
+#include <stdio.h>
+
 struct entry {
 	struct gs_addr addr;
 	uint8_t zero[3];
@@ -196,7 +198,7 @@ bool query_origins_get(struct query_origins *o, const struct gs_addr *a, int64_t
 	e = gs_map_get(&o->map, hash, &key, &is_new);
 	if (!e && o->map.count) {
 		gs_map_clear(&o->map, o->map.cap_bytes);
-		o->cleared = true;
+		o->miscounted = true;
 		e = gs_map_get(&o->map, hash, &key, &is_new);
 	}
 	if (!o->pins) {
@@ -223,4 +225,22 @@ const char *query_origins_string(const struct query_origins *o, uint32_t id)
 	if (o->pins)
 		return id ? gs_strtab_get(o->strings, id) : NULL;
 	return o->enrich && id ? gs_enrich_string(o->enrich, id) : NULL;
+}
+
+bool query_origins_say(const struct query_origins *o, uint64_t pinned, uint64_t packets, char out[ORIGIN_PINS_TEXT])
+{
+	char list[400] = "", sources[48] = "";
+	size_t n = 0;
+
+	if (!pinned)
+		return false;
+	for (unsigned i = 0; i < o->n_editions && n < sizeof list; i++)
+		n += (size_t)snprintf(list + n, sizeof list - n, "%s%.200s", i ? "; " : "", query_origins_string(o, o->editions[i]));
+	if (o->more_editions && n < sizeof list)
+		snprintf(list + n, sizeof list - n, "; and others");
+	if (!o->miscounted)
+		snprintf(sources, sizeof sources, " (%llu source%s)", (unsigned long long)o->pinned_sources, o->pinned_sources == 1 ? "" : "s");
+	snprintf(out, ORIGIN_PINS_TEXT, "network and place of %llu of %llu packets%s as pinned on the day, by %s%s", (unsigned long long)pinned,
+	         (unsigned long long)packets, sources, list, pinned < packets ? "; of the others by the data below" : "");
+	return true;
 }

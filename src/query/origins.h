@@ -23,7 +23,7 @@ struct query_origins {
 	struct gs_map places;     /* place of the store -> origin */
 	struct gs_map numbers;    /* origin -> its number: the record's place */
 	uint64_t pinned_sources;
-	bool cleared;             /* the map was: pinned sources may have been counted twice */
+	bool miscounted;          /* pinned_sources: counted twice, since the map was emptied, or also some that a filter left out */
 	uint32_t editions[ORIGIN_EDITIONS];
 	unsigned n_editions, more_editions;
 	struct gs_error trouble;  /* the first; its code is 0 where there was none */
@@ -39,6 +39,10 @@ const char *query_origins_string(const struct query_origins *o, uint32_t id); /*
 /* With pins: origins by numbers; UINT32_MAX where no more of them fit. */
 uint32_t query_origins_number(struct query_origins *o, const struct gs_origin *origin);
 const struct gs_origin *query_origins_at(const struct query_origins *o, uint32_t number); /* of nowhere for UINT32_MAX */
+
+/* For the notes: how many of the packets were placed by pins, and by which editions. False where none was. */
+#define ORIGIN_PINS_TEXT 600
+bool query_origins_say(const struct query_origins *o, uint64_t pinned, uint64_t packets, char out[ORIGIN_PINS_TEXT]);
 
 static inline int64_t query_day(struct gs_time t)
 {

@@ -134,8 +134,10 @@ static bool matches(struct gs_query *q, const struct gs_sighting *s)
 	if (!q->q.filtered && !gs_filter_match(f, s))
 		return false;
 	const bool pinned = query_origins_get(&q->origins, &s->src, query_day(s->first), &o);
-	if (!q->q.filtered && !query_origin_matches(f, &o))
+	if (!q->q.filtered && !query_origin_matches(f, &o)) {
+		q->origins.miscounted = true;
 		return false;
+	}
 	if (pinned)
 		q->pinned_packets = query_add(q->pinned_packets, s->packets, &q->saturated);
 	return true;
@@ -241,7 +243,7 @@ bool gs_query_shows_bots(const struct gs_query *q)
 
 void query_note(struct gs_query *q, struct gs_meta *meta, const char *format, ...)
 {
-	char text[512];
+	char text[ORIGIN_PINS_TEXT];
 	va_list ap;
 
 	va_start(ap, format);
@@ -273,21 +275,10 @@ const char *query_percent(double share, char out[16])
 
 static void note_pins(struct gs_query *q, struct gs_meta *meta)
 {
-	const struct query_origins *o = &q->origins;
-	char list[400] = "";
-	size_t n = 0;
+	char text[ORIGIN_PINS_TEXT];
 
-	if (!q->pinned_packets)
-		return;
-	for (unsigned i = 0; i < o->n_editions && n < sizeof list; i++)
-		n += (size_t)snprintf(list + n, sizeof list - n, "%s%.200s", i ? "; " : "", query_origins_string(o, o->editions[i]));
-	if (o->more_editions && n < sizeof list)
-		snprintf(list + n, sizeof list - n, "; and others");
-	char sources[48] = "";
-	if (!o->cleared)
-		snprintf(sources, sizeof sources, " (%llu sources)", (unsigned long long)o->pinned_sources);
-	query_note(q, meta, "network and place of %llu of %llu packets%s as pinned on the day, by %s%s", (unsigned long long)q->pinned_packets,
-	           (unsigned long long)q->sums.packets, sources, list, q->pinned_packets < q->sums.packets ? "; of the others by the data below" : "");
+	if (query_origins_say(&q->origins, q->pinned_packets, q->sums.packets, text))
+		query_note(q, meta, "%s", text);
 }
 
 /* A filter on the destination names what is to be withheld. */

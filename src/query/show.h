@@ -28,6 +28,7 @@ struct gs_show_question {
 	uint64_t limit;             /* rows of each list; 0: all */
 	bool redact_dst;
 	struct gs_store *pins;      /* as in gs_question */
+	bool compare;               /* the enricher has opinions to hold against each other; with pins these are compared anyway */
 	size_t memory_bytes;
 	uint64_t hash_seed;
 };
@@ -46,6 +47,11 @@ struct gs_show_reason {
 	uint64_t sightings;
 };
 
+struct gs_show_day {
+	int64_t day;                /* since 1970 */
+	uint64_t packets;
+};
+
 #define GS_SHOW_REASONS 8
 
 struct gs_show_class {
@@ -55,6 +61,8 @@ struct gs_show_class {
 	unsigned confidence_min, confidence_max;
 	struct gs_show_reason reasons[GS_SHOW_REASONS]; /* the most frequent first */
 	unsigned n_reasons;
+	const struct gs_show_day *days; /* those with packets, in order */
+	size_t n_days;
 };
 
 struct gs_show_list {
@@ -76,7 +84,13 @@ struct gs_show_gap {            /* days without a packet, both included */
 	int64_t first_day, last_day;
 };
 
-#define GS_SHOW_LISTS 8
+/* Sources of which two databases, or pins, both know, and of which two of them disagree. All sources, whatever the limit. */
+struct gs_show_compared {
+	uint64_t sources, network, place, differ; /* differ: of network, place or both */
+};
+
+#define GS_SHOW_LISTS 12
+#define GS_SHOW_DIFFER_MAX 10000 /* sources whose disagreements are listed */
 #define GS_SHOW_PINS 16
 #define GS_SHOW_GAPS 3
 #define GS_SHOW_EVIDENCE_MAX 200000 /* sightings of a store that reasons are counted in */
@@ -89,8 +103,11 @@ struct gs_dossier {
 	struct gs_show_place pins[GS_SHOW_PINS];
 	unsigned n_pins;
 	bool more_pins;
+	struct gs_show_compared compared;
 	uint64_t space;             /* NETWORK: IPv4 addresses it announces; 0: not known */
 	uint64_t days;              /* with a packet */
+	const struct gs_show_day *day; /* these, in order */
+	uint64_t undated;           /* packets that the days of the classes leave out, for want of memory */
 	const struct gs_show_week *weeks; /* every one from the first to the last */
 	size_t n_weeks;
 	struct gs_show_gap gaps[GS_SHOW_GAPS]; /* the longest first */
@@ -98,6 +115,7 @@ struct gs_dossier {
 	const struct gs_show_class *classes; /* most packets first */
 	unsigned n_classes;
 	bool some_reasons;          /* reasons were counted in the first sightings only */
+	const char *bots;           /* how many processes sent from it and how much, in a sentence; "" for none */
 	struct gs_show_list lists[GS_SHOW_LISTS];
 	unsigned n_lists;
 	struct gs_meta meta;        /* totals, databases, notes; packets 0: nothing matched */
@@ -121,6 +139,10 @@ bool gs_show_turn(struct gs_show *s, unsigned turn, struct gs_filter *ret_filter
 /* For the first turn, where the subject or a filter is of networks or countries: whether a source's sightings are wanted at all. True for all where it hangs
  * on the day, because there are pins. `show` is the struct gs_show. */
 bool gs_show_wants(void *show, const struct gs_addr *src);
+
+/* The bot processes of all that was looked at, where they are known; those that fit and have a source of the subject's are in the dossier. For a network
+ * a source counts where it was when the process was first seen. Once, before the answer. */
+int gs_show_bots(struct gs_show *s, const struct gs_store_bot *list, size_t n, struct gs_error *err);
 
 /* Once. *meta as for gs_query_answer; it is copied. */
 int gs_show_answer(struct gs_show *s, const struct gs_meta *meta, const struct gs_dossier **ret, struct gs_error *err);

@@ -15,9 +15,11 @@
 #define KEY6 offsetof(struct trend_source6, group)
 #define KEY_DAY offsetof(struct trend_day, days)
 #define KEY_WEEK offsetof(struct trend_week, packets)
+#define KEY_COUNTRY offsetof(struct trend_country, sources)
+#define SET_PINNED 0x80000000u /* the group's number below it */
 #define ALL_WEEKS 31000u /* that gs_time can name */
 
-_Static_assert(KEY4 == 8 && KEY6 == 24 && KEY_DAY == 16 && KEY_WEEK == 8 && sizeof(struct trend_bot) == 24, "keys have no padding");
+_Static_assert(KEY4 == 8 && KEY6 == 24 && KEY_DAY == 16 && KEY_WEEK == 8 && KEY_COUNTRY == 8, "keys have no padding");
 
 /* -- a question begins and ends -------------------------------------------------------------------------------------------------------- */
 
@@ -32,11 +34,11 @@ static int init_maps(struct gs_trend *t)
 	    gs_map_init(&t->days, KEY_DAY, sizeof(struct trend_day), query_map_cap(2 * part), seed) < 0 ||
 	    gs_map_init(&t->weeks, KEY_WEEK, sizeof(struct trend_week), query_map_cap(4 * part), seed) < 0 ||
 	    gs_map_init(&t->all_weeks, KEY_WEEK, sizeof(struct trend_week), query_map_cap_for(ALL_WEEKS, sizeof(struct trend_week)), seed) < 0 ||
-	    gs_map_init(&t->bots, sizeof(struct trend_bot), sizeof(struct trend_bot), query_map_cap_for(TREND_MAX_BOTS, sizeof(struct trend_bot)), seed) < 0)
+	    gs_map_init(&t->countries, KEY_COUNTRY, sizeof(struct trend_country), query_map_cap(part / 4), seed) < 0 ||
+	    query_origins_init(&t->origins, t->enrich, t->q.pins, part, seed) < 0)
 		return GS_ERR_NOMEM;
-	t->origins = calloc(TREND_ORIGINS, sizeof *t->origins);
 	t->arena = gs_arena_new(0);
-	return t->origins && t->arena ? 0 : GS_ERR_NOMEM;
+	return t->arena ? 0 : GS_ERR_NOMEM;
 }
 
 static int set_sort(struct gs_trend *t, struct gs_error *err)
@@ -108,9 +110,9 @@ void gs_trend_free(struct gs_trend *t)
 	gs_map_done(&t->days);
 	gs_map_done(&t->weeks);
 	gs_map_done(&t->all_weeks);
-	gs_map_done(&t->bots);
+	gs_map_done(&t->countries);
+	query_origins_done(&t->origins);
 	gs_arena_free(t->arena);
-	free(t->origins);
 	free(t->series);
 	free(t->packets);
 	free(t->scratch);
@@ -252,20 +254,6 @@ static int day_mark(struct gs_trend *t, uint64_t hash, uint32_t group, int64_t n
 
 /* -- taking sightings ---------------------------------------------------------------------------------------------------------------------- */
 
-struct gs_origin trend_origin_of(struct gs_trend *t, const struct gs_addr *a)
-{
-	struct gs_origin o = { 0 };
-
-	if (!t->enrich || a->family == 0)
-		return o;
-	struct trend_origin *slot = &t->origins[query_addr_hash(a, t->q.hash_seed) % TREND_ORIGINS];
-	if (!gs_addr_equal(&slot->addr, a)) {
-		slot->addr = *a;
-		gs_enrich_lookup(t->enrich, a, &slot->origin);
-	}
-	return slot->origin;
-}
-
 static bool listed_asn(const struct gs_filter *f, uint32_t asn)
 {
 	for (unsigned i = 0; i < f->n_asn; i++)
@@ -307,9 +295,21 @@ static uint32_t network_number(struct gs_trend *t, const struct gs_origin *o, ui
 		t->overflow = query_add(t->overflow, packets, &t->saturated);
 		return 0;
 	}
-	if (!g->name && o->asn)
+	if (o->asn && g->name != o->as_name && o->as_name && /* of several names (of several pins) the first in the alphabet */
+	    (!g->name || strcmp(trend_string(t, o->as_name), trend_string(t, g->name)) < 0))
 		g->name = o->as_name;
 	return number_of(t, g);
+}
+
+static void country_add(struct gs_trend *t, uint32_t group, const struct gs_origin *o)
+{
+	const bool known = o->country[0] >= 'A' && o->country[0] <= 'Z' && o->country[1] >= 'A' && o->country[1] <= 'Z';
+	const struct trend_country key = { .group = group, .country = { known ? o->country[0] : 0, known ? o->country[1] : 0 } };
+	bool is_new;
+	struct trend_country *c = gs_map_get(&t->countries, QUERY_KEY_HASH(&t->countries, &key, KEY_COUNTRY), &key, &is_new);
+
+	if (c)
+		c->sources++;
 }
 
 static bool week_add(struct gs_trend *t, struct gs_map *weeks, uint32_t group, const struct gs_sighting *s)
@@ -340,18 +340,29 @@ static int place_source(struct gs_trend *t, const struct gs_sighting *s, uint32_
 		return 0;
 	}
 	const uint64_t hash = query_addr_hash(&s->src, t->q.hash_seed);
-	void *source = source_get(t, &s->src, hash, (by_class ? class_ : 0) | (withheld ? SET_WITHHELD : 0), &is_new, &r);
+	const bool placed = !by_class && !withheld;
+	uint32_t set = (by_class ? class_ : 0) | (withheld ? SET_WITHHELD : 0);
+	struct gs_origin o = { 0 };
+	if (placed && t->q.pins) {
+		if (query_origins_get(&t->origins, &s->src, query_day(s->first), &o))
+			t->pinned_packets = query_add(t->pinned_packets, s->packets, &t->saturated);
+		*ret_group = network_number(t, &o, s->packets);
+		set = SET_PINNED | *ret_group;
+	}
+	void *source = source_get(t, &s->src, hash, set, &is_new, &r);
 	if (r < 0)
 		return r;
 	uint32_t *known = !source ? NULL : s->src.family == 4 ? &((struct trend_source4 *)source)->group : &((struct trend_source6 *)source)->group;
-	if (!by_class && !withheld) {
+	if (placed && !t->q.pins) {
 		if (known && !is_new) {
 			*ret_group = *known;
 		} else {
-			const struct gs_origin o = trend_origin_of(t, &s->src);
+			query_origins_get(&t->origins, &s->src, 0, &o);
 			*ret_group = network_number(t, &o, s->packets);
 		}
 	}
+	if (placed && known && is_new)
+		country_add(t, *ret_group, &o);
 	if (known)
 		*known = *ret_group;
 	return day_mark(t, hash, *ret_group, s->first.ns);
@@ -370,9 +381,14 @@ static int take_one(struct gs_trend *t, const struct gs_sighting *s)
 	if (!gs_filter_match(f, s))
 		return 0;
 	if (f->n_country || (f->n_asn && t->q.by == GS_TREND_CLASS)) {
-		const struct gs_origin o = trend_origin_of(t, &s->src);
-		if (!listed_country(f, o.country) || (t->q.by == GS_TREND_CLASS && !listed_asn(f, o.asn)))
+		struct gs_origin o;
+		const bool pinned = query_origins_get(&t->origins, &s->src, query_day(s->first), &o);
+		if (!listed_country(f, o.country) || (t->q.by == GS_TREND_CLASS && !listed_asn(f, o.asn))) {
+			t->origins.miscounted = true;
 			return 0;
+		}
+		if (pinned && t->q.by == GS_TREND_CLASS)
+			t->pinned_packets = query_add(t->pinned_packets, s->packets, &t->saturated);
 	}
 	int r = place_source(t, s, &group);
 	if (r < 0)
@@ -391,22 +407,44 @@ static int take_one(struct gs_trend *t, const struct gs_sighting *s)
 	return week_add(t, &t->all_weeks, 0, s) ? 0 : GS_ERR_NOMEM;
 }
 
-static int bot_add(struct gs_trend *t, const struct gs_sighting *s)
+static bool in_any(const struct gs_prefix *list, unsigned n, const struct gs_addr *a)
 {
-	struct trend_bot key = { .hi = s->bot_hi, .lo = s->bot_lo, .kind = s->bot_kind };
-	bool is_new;
+	for (unsigned i = 0; i < n; i++)
+		if (gs_prefix_contains(&list[i], a))
+			return true;
+	return n == 0;
+}
 
-	if (s->bot_kind == GS_BOT_NONE || !is_named(s) || is_withheld(t, s) || t->q.by == GS_TREND_CLASS || !gs_filter_match(&t->q.filter, s))
-		return 0;
-	const struct gs_origin o = trend_origin_of(t, &s->src);
-	struct trend_group *g = o.asn ? group_get(t, o.asn) : NULL;
-	if (!g || !listed_country(&t->q.filter, o.country))
-		return 0;
-	key.group = number_of(t, g);
-	const uint64_t hash = QUERY_KEY_HASH(&t->bots, &key, sizeof key);
-	if (!gs_map_find(&t->bots, hash, &key) && (t->bots.count >= TREND_MAX_BOTS || !gs_map_get(&t->bots, hash, &key, &is_new)))
-		t->bots_lost++;
-	return 0;
+/* A process counts once for each network that a source of it is in, of those that were kept. */
+static void bot_add(struct gs_trend *t, const struct gs_bot_process *p)
+{
+	const struct gs_filter *f = &t->q.filter;
+	struct trend_group *seen[GS_BOT_SRC_SAMPLE];
+	unsigned n = 0;
+
+	if (t->q.redact_dst && p->quoted) /* it may be our own address that it claims */
+		return;
+	for (unsigned i = 0; i < p->n_src; i++) {
+		struct gs_origin o;
+		unsigned k = 0;
+		query_origins_get(&t->origins, &p->src[i], query_day(p->first_seen), &o);
+		struct trend_group *g = o.asn ? gs_map_find(&t->groups, gs_map_hash(&t->groups, &o.asn), &o.asn) : NULL;
+		if (!g || !listed_country(f, o.country) || !in_any(f->src, f->n_src, &p->src[i]))
+			continue;
+		while (k < n && seen[k] != g)
+			k++;
+		if (k == n) {
+			seen[n++] = g;
+			g->bots++;
+		}
+	}
+}
+
+void gs_trend_bots(struct gs_trend *t, const struct gs_store_bot *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (gs_store_bot_fits(&t->q.filter, &list[i]))
+			bot_add(t, &list[i].process);
 }
 
 #define BATCH 64
@@ -431,20 +469,14 @@ static int take(void *arg, const struct gs_sighting *s, size_t n, struct gs_erro
 	struct gs_trend *t = arg;
 
 	for (size_t i = 0; i < n; i++) {
-		if (i % BATCH == 0)
+		if (i % BATCH == 0 && !t->q.pins)
 			prefetch(t, s + i, n - i < BATCH ? n - i : BATCH);
-		if (take_one(t, &s[i]) < 0 || bot_add(t, &s[i]) < 0)
+		if (take_one(t, &s[i]) < 0)
 			return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	}
-	return 0;
-}
-
-static int take_bots(void *arg, const struct gs_sighting *s, size_t n, struct gs_error *err)
-{
-	(void)err;
-	for (size_t i = 0; i < n; i++)
-		bot_add(arg, &s[i]);
-	return 0;
+	if (t->origins.trouble.code && err)
+		*err = t->origins.trouble;
+	return t->origins.trouble.code;
 }
 
 struct gs_sighting_sink gs_trend_sink(struct gs_trend *t)
@@ -452,14 +484,9 @@ struct gs_sighting_sink gs_trend_sink(struct gs_trend *t)
 	return (struct gs_sighting_sink){ .take = take, .arg = t };
 }
 
-struct gs_sighting_sink gs_trend_bots_sink(struct gs_trend *t)
-{
-	return (struct gs_sighting_sink){ .take = take_bots, .arg = t };
-}
-
 bool gs_trend_wants_bots(const struct gs_trend *t)
 {
-	return t->floods && t->bots.count == 0 && t->q.by == GS_TREND_NETWORK;
+	return t->floods && t->q.by == GS_TREND_NETWORK;
 }
 
 void gs_trend_set_sightings(struct gs_trend *t, uint64_t sightings)

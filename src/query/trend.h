@@ -11,6 +11,7 @@
 #include "grescope/filter.h"
 #include "grescope/sighting.h"
 #include "grescope/table.h"
+#include "store/store.h"
 
 enum gs_trend_by { GS_TREND_NETWORK, GS_TREND_CLASS };
 
@@ -25,6 +26,7 @@ struct gs_trend_question {
 	unsigned picture;           /* its columns, at most; 0: 53, a year */
 	size_t memory_bytes;        /* cap; past it sources are sampled (sampled ones are right as shares), past another networks have no series */
 	uint64_t hash_seed;
+	struct gs_store *pins;      /* a store whose pinned origins go before the databases; NULL: none. Asked until the answer is made */
 };
 
 struct gs_trend;
@@ -45,9 +47,10 @@ void gs_trend_watched(struct gs_trend *t, struct gs_time first, struct gs_time l
 /* How many sightings the sums stand for that were given, where sums were given. */
 void gs_trend_set_sightings(struct gs_trend *t, uint64_t sightings);
 
-/* Whether classes were seen whose sightings may name a bot that sums do not show; then these can be given, as they were stored, to gs_trend_bots_sink. */
+/* Whether classes were seen behind whose sightings there may be bots; then the processes of all that was looked at can be given, once, each of them once. Those that
+ * fit the filter count for each network that a source of theirs was in when they were first seen. */
 bool gs_trend_wants_bots(const struct gs_trend *t);
-struct gs_sighting_sink gs_trend_bots_sink(struct gs_trend *t);
+void gs_trend_bots(struct gs_trend *t, const struct gs_store_bot *list, size_t n);
 
 /* Writes the answer; once. *meta as in gs_query_answer; findings are added to it. *ret_rows: rows written. */
 int gs_trend_answer(struct gs_trend *t, struct gs_meta *meta, uint64_t *ret_rows, struct gs_error *err);

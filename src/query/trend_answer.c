@@ -144,7 +144,7 @@ static void cell_of(struct gs_trend *t, uint8_t id, uint32_t group, struct gs_ce
 		query_cell_number(c, g->id != 0, g->id);
 		break;
 	case T_SRC_AS_NAME:
-		query_cell_text(c, t->enrich && g->name ? gs_enrich_string(t->enrich, g->name) : NULL);
+		query_cell_text(c, g->name ? trend_string(t, g->name) : NULL);
 		break;
 	case T_CLASS:
 		query_cell_class(c, (uint8_t)(g->id - 1));

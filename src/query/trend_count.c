@@ -18,7 +18,7 @@
 
 static int count_sources(struct gs_trend *t)
 {
-	const bool shared = t->q.by == GS_TREND_CLASS || t->q.redact_dst; /* a source can be there more than once */
+	const bool shared = t->q.by == GS_TREND_CLASS || t->q.redact_dst || t->q.pins; /* a source can be there more than once */
 	struct query_distinct d;
 
 	if (shared && query_distinct_init(&d, t->q.memory_bytes / 16 * 5, t->q.hash_seed) < 0)
@@ -46,8 +46,6 @@ static int count_sources(struct gs_trend *t)
 	t->sources = kept << t->level;
 	for (uint32_t i = 0; i < t->groups.count; i++)
 		t->sources = query_add(t->sources, trend_group_at(t, i)->folded, &t->saturated);
-	for (uint32_t i = 0; i < t->bots.count; i++)
-		trend_group_at(t, ((const struct trend_bot *)gs_map_at(&t->bots, i))->group)->bots++;
 	return 0;
 }
 
@@ -236,38 +234,22 @@ uint64_t trend_busiest_day(const struct gs_trend *t, uint32_t group, int64_t *re
 	return sources;
 }
 
-static void count_country(struct gs_trend *t, const struct gs_addr *a, uint32_t counts[26 * 26])
-{
-	const struct gs_origin o = trend_origin_of(t, a);
-
-	if (o.country[0] >= 'A' && o.country[0] <= 'Z' && o.country[1] >= 'A' && o.country[1] <= 'Z')
-		counts[(o.country[0] - 'A') * 26 + o.country[1] - 'A']++;
-}
-
 bool trend_country(struct gs_trend *t, uint32_t group, char out[3])
 {
-	uint32_t counts[26 * 26] = { 0 }, best = 0;
-	const struct trend_group *g = trend_group_at(t, group);
+	const struct trend_country *best = NULL;
+	uint64_t all = 0;
 
-	for (uint32_t i = 0; i < t->v4.count; i++) {
-		const struct trend_source4 *s = gs_map_at(&t->v4, i);
-		const struct gs_addr a = gs_addr_v4(s->addr);
-		if (s->group == group)
-			count_country(t, &a, counts);
+	for (uint32_t i = 0; i < t->countries.count; i++) {
+		const struct trend_country *c = gs_map_at(&t->countries, i);
+		if (c->group != group)
+			continue;
+		all += c->sources;
+		if (c->country[0] && (!best || c->sources > best->sources))
+			best = c;
 	}
-	for (uint32_t i = 0; i < t->v6.count; i++) {
-		const struct trend_source6 *s = gs_map_at(&t->v6, i);
-		struct gs_addr a = { .family = (uint8_t)s->family };
-		memcpy(a.b, s->addr, sizeof a.b);
-		if (s->group == group)
-			count_country(t, &a, counts);
-	}
-	for (uint32_t i = 1; i < 26 * 26; i++)
-		best = counts[i] > counts[best] ? i : best;
-	out[0] = (char)('A' + best / 26);
-	out[1] = (char)('A' + best % 26);
+	memcpy(out, best ? best->country : "", best ? 2 : 1);
 	out[2] = '\0';
-	return counts[best] > (g->sources4 + g->sources6) / 2;
+	return best && best->sources > all / 2;
 }
 
 /* -- all of it ------------------------------------------------------------------------------------------------------------------------------- */

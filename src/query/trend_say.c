@@ -164,7 +164,7 @@ static uint32_t *standing_out(struct gs_trend *t)
 static const char *name_of(struct gs_trend *t, uint32_t group, bool with_country)
 {
 	const struct trend_group *g = trend_group_at(t, group);
-	const char *name = t->enrich && g->name ? gs_enrich_string(t->enrich, g->name) : "";
+	const char *name = trend_string(t, g->name);
 	size_t len = strlen(name);
 	char country[3] = "";
 
@@ -406,7 +406,11 @@ static void note_weeks(struct gs_trend *t, struct gs_meta *meta)
 static void note_rest(struct gs_trend *t, struct gs_meta *meta)
 {
 	const struct trend_group *unknown = trend_group_at(t, 0);
+	char pins[ORIGIN_PINS_TEXT];
 	uint64_t folded = 0;
+
+	if (query_origins_say(&t->origins, t->pinned_packets, t->all.packets, pins))
+		note(t, meta, "%s", pins);
 
 	for (uint32_t i = 0; i < t->groups.count; i++)
 		folded = query_add(folded, trend_group_at(t, i)->folded, &t->saturated);
@@ -424,11 +428,9 @@ static void note_rest(struct gs_trend *t, struct gs_meta *meta)
 		     "counted several times; their network is unknown", grouped(t, folded));
 	if (t->overflow)
 		note(t, meta, "more networks than fit in memory: %s packets of others count as unknown", grouped(t, t->overflow));
-	if (t->bots_lost)
-		note(t, meta, "more than %u bot processes: the others are not counted", TREND_MAX_BOTS);
 	if (t->saturated)
 		note(t, meta, "a count is larger than can be written and stands at its limit, 2^64 - 1");
-	if ((t->q.filter.n_asn || t->q.filter.n_country) && !t->enrich)
+	if ((t->q.filter.n_asn || t->q.filter.n_country) && !t->enrich && !t->q.pins)
 		note(t, meta, "no network or place data: a filter on network or country matches nothing");
 }
 

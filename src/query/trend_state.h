@@ -4,7 +4,7 @@
  * trend.c takes sightings in, trend_count.c counts and tests, trend_say.c puts it into words, trend_answer.c makes the rows.
  *
  * Memory, as parts of the cap: sources 6/16, weeks of networks 4/16, networks 3/16 (a hundred thousand in 16 MiB: all there are), sources by week
- * and day 2/16. Sources are kept one by one while they fit. When they no longer do, only those stay whose hash begins with one more zero bit, and so
+ * and day 2/16, origins 1/16 (with pins a little more). Sources are kept one by one while they fit. When they no longer do, only those stay whose hash begins with one more zero bit, and so
  * on (P. B. Gibbons, "Distinct Sampling for Highly-Accurate Answers to Distinct Values Queries and Event Reports", VLDB 2001): what stays is a fair
  * sample of the sources, whoever sends how much, so that shares and tests over it are right, with less sharpness. Packets are never sampled.
  */
@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "query/distinct.h"
+#include "query/origins.h"
 #include "query/sums.h"
 #include "query/trend.h"
 
@@ -23,7 +24,6 @@
 #define TREND_GROWTH_LEVEL 0.05  /* of what is said of growth */
 #define TREND_MIN_RATIO 2.0      /* with enough sources everything is significant: what stands out is also large */
 #define TREND_MIN_SOURCES 3      /* one or two sources are sources, not a network */
-#define TREND_MAX_BOTS 65536u
 #define TREND_NAMED 5            /* networks that are named in sentences */
 
 #define TREND_NONE UINT32_MAX
@@ -37,14 +37,14 @@ struct trend_group {
 	uint64_t cut_packets;    /* in no series, for want of memory */
 	/* made by the answer */
 	uint32_t sources4, sources6; /* kept ones: times 1 << level */
-	uint32_t bots;
+	uint32_t bots;           /* processes behind its addresses; not by the answer */
 	double space;            /* share of the address space; 0: unknown */
 	double log_p;            /* of the test, then corrected; 1: not tested */
 	double ratio, slope, slope_p;
 	uint8_t shown, has_slope, stands_out;
 };
 
-/* A source. `set`: the class where classes are asked for; whether it is withheld. No padding before group. */
+/* A source. `set`: the class where classes are asked for; whether it is withheld; with pins the group, since it may have moved. No padding before group. */
 struct trend_source4 {
 	uint8_t addr[4];
 	uint32_t set;
@@ -70,17 +70,13 @@ struct trend_week {
 	uint64_t packets;
 };
 
-struct trend_bot {
-	uint64_t hi, lo;
-	uint32_t group, kind;
+/* Of the sources of a group how many are in a country. */
+struct trend_country {
+	uint32_t group;
+	char country[2];
+	uint16_t zero;
+	uint32_t sources;
 };
-
-struct trend_origin {
-	struct gs_addr addr;
-	struct gs_origin origin;
-};
-
-#define TREND_ORIGINS 4096
 
 struct gs_trend {
 	struct gs_trend_question q;
@@ -91,9 +87,10 @@ struct gs_trend {
 	int sort;                /* data column, -1: own order */
 	bool descending;
 	struct gs_arena *arena;  /* sentences and pictures */
-	struct gs_map groups, v4, v6, days, weeks, bots;
+	struct gs_map groups, v4, v6, days, weeks, countries;
 	struct gs_map all_weeks; /* as weeks, of group 0: everything together, for which there is always room */
-	struct trend_origin *origins;
+	struct query_origins origins;
+	uint64_t pinned_packets;
 	unsigned level, days_level; /* of the sampling */
 	struct query_sums all;   /* of what the shares are of */
 	uint64_t all_sightings;
@@ -102,7 +99,6 @@ struct gs_trend {
 	int64_t watched_first, watched_last; /* ns */
 	bool saturated;
 	uint64_t overflow;       /* packets of networks for which there was no room */
-	uint64_t bots_lost;
 	bool floods;             /* of a class whose sightings may name a bot */
 	/* made by the answer */
 	int64_t first_week;      /* of the series, Mondays */
@@ -161,7 +157,10 @@ const char *trend_picture(struct gs_trend *t); /* of t->packets */
 const char *trend_ratio_text(struct gs_trend *t, double ratio);
 const char *trend_p_text(struct gs_trend *t, double log_p);
 
-/* trend.c */
-struct gs_origin trend_origin_of(struct gs_trend *t, const struct gs_addr *a);
+static inline const char *trend_string(const struct gs_trend *t, uint32_t id) /* "" for none */
+{
+	const char *text = query_origins_string(&t->origins, id);
+	return text ? text : "";
+}
 
 #endif

@@ -99,6 +99,37 @@ static void say_where(struct gs_render *r, const struct gs_dossier *d, struct gs
 	}
 }
 
+static void say_compared(struct gs_render *r, const struct gs_dossier *d, struct gs_buf *b)
+{
+	const struct gs_show_compared *c = &d->compared;
+
+	if (!c->sources)
+		return;
+	if (!c->differ) {
+		gs_buf_puts(b, "the databases agree");
+	} else if (d->subject.kind == GS_SUBJECT_ADDRESS) {
+		gs_buf_printf(b, "the databases disagree on the %s", c->network ? c->place ? "network and the place" : "network" : "place");
+	} else {
+		gs_buf_puts(b, "the databases disagree on ");
+		if (c->network) {
+			gs_buf_puts(b, "the network of ");
+			text_grouped(b, c->network);
+		}
+		gs_buf_puts(b, c->network && c->place ? " and " : "");
+		if (c->place) {
+			gs_buf_puts(b, "the place of ");
+			text_grouped(b, c->place);
+		}
+	}
+	if (d->subject.kind != GS_SUBJECT_ADDRESS) {
+		gs_buf_puts(b, c->differ ? " of " : " on all ");
+		amount(b, c->sources, "source", "sources");
+		gs_buf_puts(b, " that two of them know");
+	}
+	gs_buf_puts(b, c->differ ? ": see below" : "");
+	line(r, "compared", b);
+}
+
 /* ---- when ---- */
 
 static void say_seen(struct gs_render *r, const struct gs_dossier *d, struct gs_buf *b)
@@ -125,36 +156,84 @@ static void say_seen(struct gs_render *r, const struct gs_dossier *d, struct gs_
 	line(r, "traffic", b);
 }
 
-/* Packets per week, or per so many weeks that they fit. */
-static void say_weeks(struct gs_render *r, const struct gs_dossier *d, struct gs_buf *b)
+/* What one sign of a picture stands for: a day, or as many whole weeks as it takes. */
+struct scale {
+	int64_t first_day;
+	size_t days, n; /* of a sign; signs */
+};
+
+static int64_t monday_of(int64_t day) /* 1970-01-01 was a Thursday */
+{
+	const int64_t n = day + 3;
+	return (n / 7 - (n % 7 < 0)) * 7 - 3;
+}
+
+static struct scale scale_of(const struct gs_render *r, const struct gs_dossier *d)
+{
+	const size_t indent = INDENT + 3, room = !r->o.width || r->o.width >= SPARK_MAX + indent ? SPARK_MAX : r->o.width > indent + 10 ? r->o.width - indent : 10;
+	struct scale s = { 0 };
+
+	if (d->days == 0)
+		return s;
+	const int64_t first = d->day[0].day, last = d->day[d->days - 1].day;
+	const size_t span = (size_t)(last - first) + 1, weeks = (size_t)(monday_of(last) - monday_of(first)) / 7 + 1;
+	if (span <= room)
+		return (struct scale){ first, 1, span };
+	s.days = (weeks + room - 1) / room * 7;
+	s.n = (weeks * 7 + s.days - 1) / s.days;
+	s.first_day = monday_of(first);
+	return s;
+}
+
+static void put_unit(struct gs_buf *b, const struct scale *s)
+{
+	if (s->days == 1)
+		gs_buf_puts(b, "one sign per day");
+	else if (s->days == 7)
+		gs_buf_puts(b, "one sign per week");
+	else
+		gs_buf_printf(b, "one sign per %zu weeks", s->days / 7);
+}
+
+/* The days as signs, and what the highest stands for. */
+static void put_picture(struct gs_render *r, const struct scale *s, const struct gs_show_day *days, size_t n, struct gs_buf *b, char most[96])
 {
 	static const char *const blocks[] = { "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588" };
 	static const char *const plain[] = { ".", ":", "-", "=", "+", "*", "%", "#" };
-	const unsigned room = r->o.width && r->o.width < SPARK_MAX + INDENT ? (r->o.width > INDENT + 10 ? r->o.width - INDENT : 10) : SPARK_MAX;
-	const size_t per = (d->n_weeks + room - 1) / room, n = per ? (d->n_weeks + per - 1) / per : 0;
-	uint64_t sums[SPARK_MAX] = { 0 }, most = 0;
+	uint64_t sums[SPARK_MAX] = { 0 };
 	char day[DOSSIER_DAY_MAX];
 	size_t top = 0;
 
-	if (d->n_weeks < 2)
-		return;
-	for (size_t i = 0; i < d->n_weeks; i++)
-		sums[i / per] += d->weeks[i].packets;
-	for (size_t i = 0; i < n; i++)
-		if (sums[i] > most)
-			most = sums[top = i];
 	for (size_t i = 0; i < n; i++) {
-		const unsigned level = sums[i] ? (unsigned)((double)sums[i] / (double)most * 7.999) : 0;
+		const size_t at = (size_t)(days[i].day - s->first_day) / s->days;
+		if (days[i].day >= s->first_day && at < s->n)
+			sums[at] += days[i].packets;
+	}
+	for (size_t i = 0; i < s->n; i++)
+		top = sums[i] > sums[top] ? i : top;
+	for (size_t i = 0; i < s->n; i++) {
+		const unsigned level = sums[i] ? (unsigned)((double)sums[i] / (double)sums[top] * 7.999) : 0;
 		gs_buf_puts(b, !sums[i] ? (r->o.utf8 ? "\u00b7" : "_") : r->o.utf8 ? blocks[level] : plain[level]);
 	}
+	struct gs_buf t = { 0 };
+	amount(&t, sums[top], "packet", "packets");
+	snprintf(most, 96, "most %s %s %s", gs_buf_text(&t), s->days == 1 ? "on" : "from", dossier_day(s->first_day + (int64_t)(top * s->days), day));
+	if (s->days > 1)
+		snprintf(most + strlen(most), 96 - strlen(most), " on");
+	b->failed |= t.failed;
+	gs_buf_done(&t);
+}
+
+static void say_activity(struct gs_render *r, const struct gs_dossier *d, const struct scale *s, struct gs_buf *b)
+{
+	char most[96];
+
+	if (s->n < 2)
+		return;
+	put_picture(r, s, d->day, d->days, b, most);
 	line(r, "activity", b);
-	if (per == 1)
-		gs_buf_puts(b, "one sign per week");
-	else
-		gs_buf_printf(b, "one sign per %zu weeks", per);
-	gs_buf_puts(b, ", most ");
-	amount(b, most, "packet", "packets");
-	gs_buf_printf(b, " from %s on", dossier_day(d->weeks[top * per].monday, day));
+	put_unit(b, s);
+	gs_buf_printf(b, ", %s", most);
 	line(r, "", b);
 }
 
@@ -177,9 +256,9 @@ static void say_gaps(struct gs_render *r, const struct gs_dossier *d, struct gs_
 
 /* ---- what and why ---- */
 
-static void say_class(struct gs_render *r, const struct gs_dossier *d, const struct gs_show_class *c, struct gs_buf *b)
+static void say_class(struct gs_render *r, const struct gs_dossier *d, const struct gs_show_class *c, const struct scale *s, struct gs_buf *b)
 {
-	char label[64];
+	char label[64], most[96];
 
 	amount(b, c->packets, "packet", "packets");
 	gs_buf_puts(b, ", ");
@@ -208,6 +287,11 @@ static void say_class(struct gs_render *r, const struct gs_dossier *d, const str
 	text_line(r, LABEL "   ", INDENT + 3, gs_buf_text(b));
 	r->out.failed |= b->failed;
 	gs_buf_clear(b);
+	if (s->n < 2)
+		return;
+	put_picture(r, s, c->days, c->n_days, b, most);
+	gs_buf_printf(b, " %s", most);
+	line(r, "", b);
 }
 
 /* ---- lists ---- */
@@ -217,11 +301,43 @@ static bool needless(const struct gs_dossier *d, const struct gs_show_list *l, c
 {
 	const bool by_source = strcmp(l->name, "sources") == 0 || strcmp(l->name, "tunnels") == 0 || strcmp(l->name, "neighbours") == 0;
 
+	if (strcmp(l->name, "disagreements") == 0)
+		return strcmp(column, "src_ip") == 0 && d->subject.kind == GS_SUBJECT_ADDRESS;
 	if (strcmp(column, "sources") == 0)
 		return by_source || d->subject.kind == GS_SUBJECT_ADDRESS;
 	if (strcmp(column, "src_asn") == 0 || strcmp(column, "src_as_name") == 0)
 		return d->subject.kind == GS_SUBJECT_NETWORK;
 	return strcmp(column, "src_ip") == 0 && d->subject.kind == GS_SUBJECT_ADDRESS && strcmp(l->name, "tunnels") == 0;
+}
+
+static const struct gs_show_list *list_of(const struct gs_dossier *d, const char *name)
+{
+	for (unsigned i = 0; i < d->n_lists; i++)
+		if (strcmp(d->lists[i].name, name) == 0)
+			return &d->lists[i];
+	return NULL;
+}
+
+static bool any_known(const struct gs_show_list *l, const char *column)
+{
+	for (unsigned i = 0; i < l->n_columns; i++)
+		for (size_t row = 0; row < l->n_rows && strcmp(l->columns[i].name, column) == 0; row++)
+			if (l->cells[row * l->n_columns + i].set)
+				return true;
+	return false;
+}
+
+/* A list that says what another says: prefixes of one source each; targets and tunnels of data that know neither destination nor protocol type. */
+static bool repeats(const struct gs_dossier *d, const struct gs_show_list *l)
+{
+	const struct gs_show_list *sources = list_of(d, "sources");
+	const uint64_t n = sources ? sources->rows_total : 1;
+
+	if (strcmp(l->name, "prefixes") == 0)
+		return l->rows_total == n;
+	if (strcmp(l->name, "targets") == 0 || strcmp(l->name, "tunnels") == 0)
+		return l->rows_total <= n && !any_known(l, "dst_ip") && !any_known(l, "gre_proto");
+	return false;
 }
 
 static int put_table(struct gs_render *r, const struct gs_dossier *d, const struct gs_show_list *l, struct gs_error *err)
@@ -253,7 +369,9 @@ static int put_list(struct gs_render *r, const struct gs_dossier *d, const struc
 		gs_prefix_format(&around, text);
 		gs_buf_printf(b, " in %s", text);
 	}
-	if (l->rows_total > l->n_rows) {
+	if (l->rows_total > l->n_rows && strcmp(l->name, "disagreements") == 0) {
+		gs_buf_puts(b, ": the sources with most packets");
+	} else if (l->rows_total > l->n_rows) {
 		gs_buf_puts(b, ", ");
 		text_grouped(b, l->n_rows);
 		gs_buf_puts(b, " of ");
@@ -265,11 +383,19 @@ static int put_list(struct gs_render *r, const struct gs_dossier *d, const struc
 	text_locale_leave(before);
 	r->out.failed |= b->failed;
 	gs_buf_clear(b);
-	return put_table(r, d, l, err);
+	int code = put_table(r, d, l, err);
+	if (code == 0 && strcmp(l->name, "bots") == 0) {
+		before = text_locale_enter(r);
+		gs_buf_putc(&r->out, '\n');
+		text_line(r, "", 0, d->bots);
+		text_locale_leave(before);
+	}
+	return code;
 }
 
 static int dossier_text(struct gs_render *r, const struct gs_dossier *d, struct gs_error *err)
 {
+	const struct scale scale = scale_of(r, d);
 	struct gs_buf b = { 0 };
 	locale_t before = text_locale_enter(r);
 	int code = 0;
@@ -280,21 +406,23 @@ static int dossier_text(struct gs_render *r, const struct gs_dossier *d, struct 
 	gs_buf_clear(&b);
 	gs_buf_putc(&r->out, '\n');
 	say_where(r, d, &b);
+	say_compared(r, d, &b);
 	if (d->meta.packets) {
 		say_seen(r, d, &b);
-		say_weeks(r, d, &b);
+		say_activity(r, d, &scale, &b);
 		say_gaps(r, d, &b);
 		gs_buf_putc(&r->out, '\n');
 		text_title(r, "what it is", d->some_reasons ? "; reasons are those of the first sightings" : "");
 		for (unsigned i = 0; i < d->n_classes; i++)
-			say_class(r, d, &d->classes[i], &b);
+			say_class(r, d, &d->classes[i], &scale, &b);
 	} else {
 		gs_buf_printf(&b, "nothing matched: no packet of %s in what was asked", d->name);
 		line(r, "seen", &b);
 	}
 	text_locale_leave(before);
 	for (unsigned i = 0; code == 0 && i < d->n_lists; i++)
-		code = put_list(r, d, &d->lists[i], &b, err);
+		if (!repeats(d, &d->lists[i]))
+			code = put_list(r, d, &d->lists[i], &b, err);
 	if (code == 0) {
 		gs_buf_putc(&r->out, '\n');
 		before = text_locale_enter(r);

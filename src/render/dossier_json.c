@@ -55,6 +55,12 @@ static void put_where(struct gs_buf *b, const struct gs_dossier *d)
 		gs_buf_putc(b, '}');
 	}
 	gs_buf_putc(b, ']');
+	json_member(b, "compared");
+	gs_buf_putc(b, '{');
+	json_number(b, "sources", d->compared.sources);
+	json_number(b, "network_differs", d->compared.network);
+	json_number(b, "place_differs", d->compared.place);
+	gs_buf_putc(b, '}');
 }
 
 static void put_times(struct gs_buf *b, const struct gs_dossier *d)
@@ -101,6 +107,15 @@ static void put_class(struct gs_buf *b, const struct gs_show_class *c)
 		json_text(b, "evidence", c->reasons[i].word);
 		json_text(b, "meaning", c->reasons[i].meaning);
 		json_number(b, "sightings", c->reasons[i].sightings);
+		gs_buf_putc(b, '}');
+	}
+	gs_buf_putc(b, ']');
+	json_member(b, "days");
+	gs_buf_putc(b, '[');
+	for (size_t i = 0; i < c->n_days; i++) {
+		gs_buf_puts(b, i ? ",{" : "{");
+		day_text(b, "day", c->days[i].day);
+		json_number(b, "packets", c->days[i].packets);
 		gs_buf_putc(b, '}');
 	}
 	gs_buf_puts(b, "]}");

@@ -62,6 +62,8 @@ static void put_tally(struct gs_buf *b, const struct gs_tally *t)
 	for (unsigned i = 1; i < GS_LOST_COUNT; i++)
 		json_number(b, gs_lost_word(i), t->lost[i]);
 	gs_buf_putc(b, '}');
+	json_number(b, "lost_in_sensor", gs_tally_sensor_lost(t));
+	json_number(b, "possibly_lost_below", t->dropped[GS_DROP_BELOW]);
 	json_number(b, "packets_read", t->packets);
 	json_number(b, "packets_in_sightings", t->in_sightings);
 	json_number(b, "fragments", t->fragments);

@@ -405,6 +405,25 @@ static void say_rows(struct gs_render *r, const struct gs_meta *m)
 	gs_buf_done(&b);
 }
 
+/* What a sensor did not see, or saw and could not keep. */
+static void say_sensor(struct gs_render *r, const struct gs_tally *t)
+{
+	const uint64_t lost = gs_tally_sensor_lost(t), below = t->dropped[GS_DROP_BELOW];
+	struct gs_buf b = { 0 };
+
+	if (!lost && !below)
+		return;
+	gs_buf_puts(&b, " seen ");
+	put_amount(&b, t->packets, "packet", "packets");
+	gs_buf_puts(&b, ", lost in the sensor ");
+	text_grouped(&b, lost);
+	gs_buf_puts(&b, ", possibly lost below ");
+	text_grouped(&b, below);
+	put_line(r, "sensor:", DIM, gs_buf_text(&b));
+	r->out.failed |= b.failed;
+	gs_buf_done(&b);
+}
+
 /* What was read and is in no row. */
 static void say_rest(struct gs_render *r, const struct gs_tally *t)
 {
@@ -468,6 +487,7 @@ static void say_notes(struct gs_render *r, const struct gs_meta *m)
 {
 	char note[640];
 
+	say_sensor(r, &m->tally);
 	say_rest(r, &m->tally);
 	for (unsigned i = 0; i < m->n_notes; i++) {
 		note[0] = ' ';

@@ -36,7 +36,7 @@ struct head {
 	uint64_t body_len, packed_len;
 };
 
-#define HEAD_VERSION 1
+#define HEAD_VERSION 2
 
 /* The store as an answer sees it. */
 struct state {

@@ -379,7 +379,7 @@ static bool in_any(const struct gs_prefix *list, unsigned n, const struct gs_add
 	return false;
 }
 
-static bool bot_matches(const struct gs_filter *f, const struct gs_store_bot *b)
+bool gs_store_bot_fits(const struct gs_filter *f, const struct gs_store_bot *b)
 {
 	bool src = f->n_src == 0, dst = f->n_dst == 0;
 
@@ -484,7 +484,7 @@ static int ask(void *arg, const struct bot_row *row, const char *wrong, struct g
 	a->rest.unlinked += left.unlinked;
 	a->rest.refused += left.refused;
 	a->rest.skipped += left.skipped;
-	return row->number != BOT_REST && bot_matches(a->f, &b) ? a->each(a->arg, &b, err) : 0;
+	return row->number != BOT_REST && gs_store_bot_fits(a->f, &b) ? a->each(a->arg, &b, err) : 0;
 }
 
 int gs_store_bots(struct gs_store *st, const struct gs_filter *f, int (*each)(void *arg, const struct gs_store_bot *b, struct gs_error *err), void *arg,

@@ -35,12 +35,12 @@ static const struct {
 } tally_fields[] = {
 #define F(name) { #name, offsetof(struct gs_tally, name) }
 	F(packets), F(bytes), F(in_sightings), F(sighting_bytes), F(fragments), F(fragment_bytes), F(not_gre), F(gre_udp), F(gre_udp_hidden), F(sightings),
-	F(folded_packets), F(late_packets), F(checksum_bad), F(records), F(records_bad), F(records_other), F(clock_saturated),
+	F(folded_packets), F(late_packets), F(control_forgotten), F(checksum_bad), F(records), F(records_bad), F(records_other), F(clock_saturated),
 #undef F
 };
 #define TALLY_FIELDS (sizeof tally_fields / sizeof *tally_fields)
 
-_Static_assert(sizeof(struct gs_tally) == (TALLY_FIELDS + GS_LOST_COUNT + GS_STOP_COUNT) * sizeof(uint64_t), "every counter of a tally is stored");
+_Static_assert(sizeof(struct gs_tally) == (TALLY_FIELDS + GS_LOST_COUNT + GS_STOP_COUNT + GS_DROP_COUNT) * sizeof(uint64_t), "every counter of a tally is stored");
 
 static void counter_write(struct gs_buf *out, const char *group, const char *name, uint64_t v)
 {
@@ -59,6 +59,8 @@ void tally_write(const struct gs_tally *t, struct gs_buf *out)
 		counter_write(out, "lost.", gs_lost_word(i), t->lost[i]);
 	for (unsigned i = 0; i < GS_STOP_COUNT; i++)
 		counter_write(out, "stop.", gs_stop_word(i), t->stops[i]);
+	for (unsigned i = 0; i < GS_DROP_COUNT; i++)
+		counter_write(out, "drop.", gs_drop_word(i), t->dropped[i]);
 }
 
 static uint64_t *counter_of(struct gs_tally *t, const char *name, size_t len)
@@ -74,6 +76,9 @@ static uint64_t *counter_of(struct gs_tally *t, const char *name, size_t len)
 	for (unsigned i = 0; memcmp(name, "stop.", 5) == 0 && i < GS_STOP_COUNT; i++)
 		if (strlen(gs_stop_word(i)) == len - 5 && memcmp(gs_stop_word(i), name + 5, len - 5) == 0)
 			return &t->stops[i];
+	for (unsigned i = 0; memcmp(name, "drop.", 5) == 0 && i < GS_DROP_COUNT; i++)
+		if (strlen(gs_drop_word(i)) == len - 5 && memcmp(gs_drop_word(i), name + 5, len - 5) == 0)
+			return &t->dropped[i];
 	return NULL;
 }
 

@@ -105,6 +105,11 @@ int gs_store_info(struct gs_store *st, struct gs_store_info *ret, struct gs_erro
 	return 0;
 }
 
+uint64_t gs_store_bytes(struct gs_store *st)
+{
+	return store_file_bytes(st);
+}
+
 /* ---- pruning ---- */
 
 struct day_sum {
@@ -348,13 +353,19 @@ static int vacuum(struct gs_store *st, struct gs_error *err)
 	}
 }
 
-static int give_back(struct gs_store *st, struct gs_error *err)
+static int give_back(struct gs_store *st, bool keep_room, struct gs_error *err)
 {
-	int r = vacuum(st, err);
+	int r = keep_room ? 0 : vacuum(st, err);
 	if (r == 0)
 		r = store_checkpoint(st, err);
 	ballast_make(st);
 	return r;
+}
+
+void gs_store_give_ballast(struct gs_store *st)
+{
+	if (st->writer)
+		ballast_drop(st);
 }
 
 int gs_store_prune(struct gs_store *st, const struct gs_prune_options *o, struct gs_prune_result *ret, struct gs_error *err)
@@ -381,7 +392,7 @@ int gs_store_prune(struct gs_store *st, const struct gs_prune_options *o, struct
 	if (r == 0 && res.rollup_sightings)
 		r = pins_prune(st, err);
 	if (r == 0)
-		r = give_back(st, err);
+		r = give_back(st, o->keep_room, err);
 	if (r == 0 && o->max_bytes)
 		r = used_bytes(st, &bytes, err);
 	res.short_of_goal = o->max_bytes && bytes > o->max_bytes;
@@ -404,7 +415,7 @@ int gs_store_compact(struct gs_store *st, uint64_t *ret_before, uint64_t *ret_af
 	if (r < 0)
 		tx_abort(st);
 	else
-		r = give_back(st, err);
+		r = give_back(st, false, err);
 	if (r == 0) {
 		*ret_before = before;
 		*ret_after = store_file_bytes(st) + file_size(st->path, "-wal");

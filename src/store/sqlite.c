@@ -454,7 +454,7 @@ static int lock_take(struct gs_store *st, unsigned wait_ms, struct gs_error *err
 		if (sys == EROFS)
 			return gs_fail(err, GS_ERR_ACCESS, "store %s lies on a read-only file system: it can be read, not written", st->path);
 		if (sys == ENOENT)
-			return gs_fail(err, GS_ERR_NOENT, "store %s: its folder does not exist", st->path);
+			return gs_fail(err, GS_ERR_NOENT, "store %s: no file can be made in its folder, or there is no such folder", st->path);
 		return gs_fail_errno(err, GS_ERR_STORE, sys, "store %s: cannot write in its folder", st->path);
 	}
 	for (unsigned waited = 0; fcntl(st->lock_fd, F_OFD_SETLK, &fl) < 0; waited += WAIT_STEP_MS) {

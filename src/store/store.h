@@ -286,10 +286,12 @@ struct gs_store_bots_rest {
  * Counts from the input's next checkpoint or end on. Nothing to do where no input is open. */
 int gs_store_bots_put(struct gs_store *st, const struct gs_store_bot *list, size_t n, const struct gs_store_bots_rest *rest, struct gs_error *err);
 
+/* Whether a process fits: seen in part of [since, until), class, one of the sources kept in --src, the first destination of one of its attacks in --dst. */
+bool gs_store_bot_fits(const struct gs_filter *f, const struct gs_store_bot *b);
+
 /*
- * Every process of every input that fits the filter: seen in part of [since, until), class, sensor; one of the sources kept in --src, the first destination of one of its
- * attacks in --dst. In the order of inputs; the same process may come several times. *ret_rest: of the inputs that fit, added up. `each` returns 0 or a
- * negative code that ends it.
+ * Every process of every input that fits the filter and is of its sensors. In the order of inputs; the same process may come several times. *ret_rest: of the
+ * inputs that fit, added up. `each` returns 0 or a negative code that ends it.
  */
 int gs_store_bots(struct gs_store *st, const struct gs_filter *f, int (*each)(void *arg, const struct gs_store_bot *b, struct gs_error *err), void *arg,
                   struct gs_store_bots_rest *ret_rest, struct gs_error *err);
@@ -344,11 +346,15 @@ struct gs_store_info {
 
 int gs_store_info(struct gs_store *st, struct gs_store_info *ret, struct gs_error *err);
 
+/* Octets of the file as it is now. Cheap, where gs_store_info looks at everything. */
+uint64_t gs_store_bytes(struct gs_store *st);
+
 struct gs_prune_options {
 	struct gs_time raw_before;     /* rows older than this go (batch by batch: one that reaches past it stays); GS_TIME_MIN: none by age */
 	struct gs_time rollups_before; /* whole days of rollups whose rows are gone; GS_TIME_MIN: none. What they held is then forgotten */
 	uint64_t max_bytes;            /* oldest rows go until the file is at most this; 0: no cap */
 	bool rollups_too;              /* for max_bytes: rollups go too, oldest days first, when no rows are left */
+	bool keep_room;                /* what becomes free stays in the file, for rows to come: a daemon would be held up by giving it back */
 	bool (*progress)(void *arg, uint64_t rows_gone); /* between slices; false ends with GS_ERR_INTERRUPTED, all so far kept. May be NULL */
 	void *arg;
 };
@@ -362,6 +368,9 @@ struct gs_prune_result {
 
 /* Writer only. In slices, each a commit of its own. Bot processes go with the rows of their time, pins with the rollups of the last of their days. */
 int gs_store_prune(struct gs_store *st, const struct gs_prune_options *o, struct gs_prune_result *ret, struct gs_error *err);
+
+/* Writer only. Gives up the ballast (gs_store_options), so that pruning has room on a disk that is full now; gs_store_prune makes it anew. */
+void gs_store_give_ballast(struct gs_store *st);
 
 /* Writer only. Merges rollups, gives free space back to the file system, empties the journal. */
 int gs_store_compact(struct gs_store *st, uint64_t *ret_before, uint64_t *ret_after, struct gs_error *err);

@@ -81,6 +81,11 @@ exits("wrong column", 2, "report", "--sort", "colour", good, says="packets")
 exits("no files and no store", 5, "report", says="there is no store")
 exits("help", 0, "--help")
 exits("help of a verb", 0, "report", "--help")
+for verb, formats, sorts in (("report", "csv, tsv, json, jsonl", True), ("bots", "csv, tsv, json, jsonl", True), ("trend", "csv, tsv, json, jsonl", True),
+                             ("export", "csv, tsv, json, jsonl, badpackets", True), ("explain", "csv, tsv, json, jsonl", False), ("doctor", "json", False),
+                             ("show", "json; of a bot also csv, tsv, jsonl", False)):
+    text = run(verb, "--help").stdout.decode()
+    check(f"{verb} --help offers what it takes", f"text (default), {formats}\n" in text and ("--sort COLUMN" in text) == sorts, text)
 exits("version", 0, "--version")
 
 # files

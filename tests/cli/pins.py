@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import time
 
 from lab import check, db, end, exits, frame, frame6, mmdb, pcap, put, run
@@ -127,6 +128,8 @@ for turn in range(6):
     run("ingest", "--store", busy, "--pin-origin", *(today if turn % 2 else then), put(f"turn{turn}.pcap", pcap(frames)))
 got = by(busy, "network", ())[0]
 check("turns", got == {(k,): (n, len(who)) for k, (n, who) in want.items()}, (got, {k: (n, len(w)) for k, (n, w) in want.items()}))
+turns, want_turns = db("turns.db"), want
+shutil.copy(busy, turns)
 check("turns, folded memory", sum(n for n, _ in by(busy, "network", (), "--memory", "4M")[0].values()) == 1800)
 
 # a pin that is damaged is not believed
@@ -142,9 +145,32 @@ check("and says which", b"place" in p.stdout, p.stdout)
 exits("pinned origins are sound", 0, "store", "check", "--store", moved)
 p = run("store", "info", "--store", moved)
 check("info counts nothing wrong", p.returncode == 0 and re.search(rb"sightings", p.stdout), p.stdout)
-moved = db("moved-trend.db")
-run("ingest", "-q", "--store", moved, "--pin-origin", "--asn-db", put("then-asn-ipv4.csv", b"192.0.2.0,192.0.2.255,64496,Then\n"),
-    put("trend.pcap", pcap([(T, frame((192, 0, 2, 1)))])))
-now = put("now-asn-ipv4.csv", b"192.0.2.0,192.0.2.255,64497,Now\n")
-check("trend says that it does not use pins", b"pinned are not used here" in run("trend", "--store", moved, "--asn-db", now).stdout)
+
+# trend: each source in the network of its day, as report has it
+def trend(store, key, data, *more):
+    p = run("trend", "--by", key, "--format", "json", "--store", store, *data, *more)
+    d = json.loads(p.stdout)
+    rows_of = {(str(r["src_asn"] or "") if key == "network" else r["class"],): (r["packets"], r["sources"]) for r in d["rows"]}
+    return rows_of, d["meta"]
+
+
+moved = db("moved.db")
+for data in (then, today, ()):
+    for name, store, more in (("moved", moved, ()), ("one pinned, one not", pinned, ()), ("a country", moved, ("--country", "DE")), ("withheld", moved, ("--redact-dst",))):
+        got, meta = trend(store, "network", data, *more)
+        want = by(store, "network", data, *more)[0]
+        check(f"trend, {name}: each day's network", got == want, (got, want))
+        check(f"trend, {name}: a source counts once in all", meta["sources"] == json.loads(run("report", "--by", "network", "--format", "json", "--store", store, *data, *more).stdout)["meta"]["sources"], meta)
+    check("trend of one network", trend(moved, "network", data, "--asn", "64496")[0] == {("64496",): (2, 1)}, trend(moved, "network", data, "--asn", "64496"))
+    got, meta = trend(moved, "class", data, "--asn", "64499,64497")
+    check("trend by class of the networks of the day", got == {("unknown",): (2, 2)} and any("of 2 of 2 packets as pinned on the day" in n for n in meta["notes"]), (got, meta["notes"]))
+got, meta = trend(pinned, "network", today)
+check("trend: the note says how many and whose", any("4 of 6 packets (3 sources) as pinned on the day, by " in n and "2016-11-24" in n and n.endswith("of the others by the data below") for n in meta["notes"]), meta["notes"])
+check("trend without pins has no such note", not any("pinned" in n for n in trend(plain, "network", today)[1]["notes"]))
+for memory in ("256M", "4M"):
+    got, meta = trend(turns, "network", (), "--memory", memory)
+    check(f"trend of turns, {memory}", got == {(k,): (n, len(who)) for k, (n, who) in want_turns.items()} and meta["packets"] == 1800, got)
+text = run("trend", "--store", pinned, *today).stdout.decode()
+check("trend names a pinned network as the pin does", re.search(r"AS64496 +Old Net", text) and re.search(r"AS64499 +New Net", text), text)
+check("a damaged pin ends a trend", run("trend", "--store", busy).returncode == 5)
 end()

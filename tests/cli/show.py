@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""show: one address, prefix or network, from files and from the store. usage: show.py GRESCOPE SOURCE-ROOT"""
+"""show: one address, prefix or network, from files and from the store. usage: show.py GRESCOPE SOURCE-ROOT BOTS.pcap..."""
 import json
+import os
 import re
+import sys
 
 from lab import check, db, end, exits, frame, frame6, mmdb, pcap, put, run
 
@@ -73,6 +75,42 @@ of_file, of_store = doc("192.0.2.0/24", source=(capture,)), doc("192.0.2.0/24")
 check("json: the balance of the store is that of the file", of_store == of_file and of_store["meta"]["packets_read"] == 27, (of_store["meta"], of_file["meta"]))
 check("limit", doc("0.0.0.0/0", "--limit", "1")["show"]["sources"]["rows_total"] == 3 and len(doc("0.0.0.0/0", "--limit", "1")["show"]["sources"]["rows"]) == 1)
 
+# classes over time: a sign per day where these fit, else per week
+text = both("some days", "192.0.2.1", "--until", "2017-02-19")
+check("a sign per day", re.search(r"activity +███··▃·{14}██\n +one sign per day, most 3 packets on 2017-01-28\n", text), text)
+check("a picture per class", len(re.findall(r"confidence|speaks", text)) == len(re.findall(r"^ {12}\S{22} most \d packets? on 2017", text, re.M)) == 1, text)
+days = d["show"]["classes"][0]["days"]
+check("json: days of a class", days[0] == {"day": "2017-01-28", "packets": 3} and sum(x["packets"] for x in days) == 19 and len(days) == 7, days)
+mixed = put("mixed.pcap", pcap([(T + i * 8 * DAY, frame(a, inner=KEEPALIVE) if i % 2 else frame(a)) for i in range(20)]))
+text = run("show", "192.0.2.1", mixed, *data).stdout.decode()
+pictures = re.findall(r"^ {12}(\S+) most 1 packet from 2017", text, re.M)
+check("pictures of two classes are of one length and fit together", len(pictures) == 2 and len(pictures[0]) == len(pictures[1]) and
+      not any(x != "·" and y != "·" for x, y in zip(*pictures)), text)
+
+# databases that disagree
+city2 = put("other-city.mmdb", mmdb({((192, 0, 2, 0), 25): ("TW", "Taiwan", "Hsinchu"), ((203, 0, 113, 0), 24): ("DE", "", "")}, 1500000000, "GeoLite2-City"))
+asn2 = put("other-asn.csv", b"192.0.2.0,192.0.2.255,64496,Other Name\n203.0.113.0,203.0.113.255,64511,Elsewhere\n")
+two = (*data, "--city-db", city2, "--asn-db", asn2)
+for source in ((capture,), ("--store", store)):
+    text = run("show", "192.0.2.1", *two, *source).stdout.decode()
+    check("the place differs, the network's name may", "compared    the databases disagree on the place: see below" in text and
+          re.search(r"GeoLite2 City +2017-07-14 +TW +Taiwan +Hsinchu\n", text) and re.search(r"DB-IP City Lite +2016-11-24 +TW ", text) and "Other Name" not in text.split("where databases")[1].split("targets")[0], text)
+    text = run("show", "203.0.113.9", *two, *source).stdout.decode()
+    check("the network differs", "disagree on the network: see below" in text and re.search(r"AS64497 +Far\n", text) and re.search(r"other-asn.csv +file of \S+ +AS64511 +Elsewhere", text), text)
+    text = run("show", "0.0.0.0/0", *two, *source).stdout.decode()
+    check("of many", re.search(r"the network of 1 and the place of 2 of 3 sources that two of them know: see below", text), text)
+    text = run("show", "192.0.2.0/24", *data, "--city-db", city, *source).stdout.decode()
+    check("they agree", "compared    the databases agree on all 2 sources that two of them know" in text and "where databases" not in text, text)
+s = doc("0.0.0.0/0", "--city-db", city2, "--asn-db", asn2)["show"]
+check("json: compared", s["compared"] == {"sources": 3, "network_differs": 1, "place_differs": 2}, s["compared"])
+check("json: all that they say", [(r["src_ip"], r["said_by"], r["src_asn"], r["src_city"]) for r in s["disagreements"]["rows"]][-2:] ==
+      [("203.0.113.9", "other-asn.csv", 64511, None), ("203.0.113.9", "ip-location-db asn", 64497, None)] and s["disagreements"]["rows_total"] == 6, s["disagreements"])
+few = doc("0.0.0.0/0", "--city-db", city2, "--asn-db", asn2, "--limit", "1")["show"]
+check("--limit: sources", len(few["disagreements"]["rows"]) == 2 and few["disagreements"]["rows_total"] == 6 and len(few["sources"]["rows"]) == 1 and few["compared"] == s["compared"], few["disagreements"])
+check("withheld sources are not looked up", doc("0.0.0.0/0", "--redact-dst", "--city-db", city2)["show"]["compared"]["place_differs"] == 2)
+exits("a second file of the wrong kind", 3, "show", "192.0.2.1", *data, "--city-db", asn2, capture, says="--asn-db")
+exits("report takes one per family", 3, "report", *two, capture, says="adds nothing")
+
 # nothing there
 for what in ("198.51.100.1", "2001:db8:ffff::/48", "AS64511", "10.0.0.0/8"):
     text = both(f"{what} is not there", what)
@@ -102,7 +140,38 @@ pinned = db("pinned.db")
 run("ingest", "--store", pinned, "--pin-origin", *data, capture)
 p = run("show", "192.0.2.1", "--store", pinned)
 check("pins show", re.search(rb"pinned +2017-01-28 to 2017-03-29: AS64496 ", p.stdout) and rb"\x1b" not in p.stdout, p.stdout)
+p = run("show", "192.0.2.1", "--store", pinned, "--city-db", city2, "--asn-db", asn)
+check("the pin of the day against today", re.search(rb"compared +the databases disagree on the place", p.stdout) and re.search(rb"GeoLite2 City +2017-07-14 +- +- +TW +Taiwan +Hsinchu\n", p.stdout) and
+      re.search(rb"pinned +ip-location-db asn, \S.*2016-11-24 +2017-01-28 +2017-03-29 +TW +Taiwan", p.stdout), p.stdout)
+p = run("show", "AS64496", "--store", pinned, "--city-db", city2, "--asn-db", asn)
+check("pins of a network's sources against today", b"disagree on the place of 2 of 2 sources" in p.stdout, p.stdout)
 check("a pinned network is found without data", b"from 2 sources" in run("show", "AS64496", "--store", pinned).stdout)
+
+# bots: those that sent from the subject, from files and from the store
+scenes = {os.path.basename(p): p for p in sys.argv[3:]}
+net = put("bots-asn.csv", b"192.0.2.0,192.0.2.127,64496,One\n192.0.2.128,192.0.2.255,64497,Two\n")
+for name, what, n in (("lengths.pcap", "192.0.2.101", 1), ("lengths.pcap", "192.0.2.7", 1), ("lengths.pcap", "192.0.2.0/24", 2), ("lengths.pcap", "AS64496", 2), ("mixed.pcap", "AS64497", 2),
+                      ("mixed.pcap", "AS64496", 0), ("lengths.pcap", "192.0.2.8", 0), ("prefixes.pcap", "192.0.2.88", 1), ("alike.pcap", "192.0.2.101", None)):
+    kept = db(f"{name}.db")
+    if not os.path.exists(kept):
+        exits(f"ingest {name}", 0, "ingest", "--store", kept, scenes[name])
+    files, stored = (run("show", what, "--asn-db", net, *s) for s in ((scenes[name],), ("--store", kept)))
+    check(f"{what} in {name}: the store answers as the file does", (files.stdout == stored.stdout or name == "prefixes.pcap") and files.returncode == stored.returncode == 0,
+          (files.stdout, stored.stdout, stored.stderr)) # there sources are an estimate, by another hash each time
+    show = json.loads(run("show", what, "--asn-db", net, "--format", "json", "--store", kept).stdout)
+    bots = show["show"].get("bots", {"rows": [], "rows_total": 0})
+    told = json.loads(run("bots", "--format", "json", "--store", kept).stdout)["rows"]
+    n = len(told) if n is None else n
+    check(f"{what} in {name}: {n} bots", len(bots["rows"]) == bots["rows_total"] == n and all(r in told for r in bots["rows"]), (bots, told))
+    check(f"{what} in {name}: text", (b"\nbots behind it\n" in files.stdout) == (n > 0) and (f"\n{n} process{'es' * (n != 1)} behind ".encode() in files.stdout) == (n > 0), files.stdout)
+check("a process with other sources says so", b"numbers of a bot process are those of all its sources" in run("show", "192.0.2.88", scenes["prefixes.pcap"]).stdout)
+seen = json.loads(run("show", "192.0.2.7", "--format", "json", scenes["lengths.pcap"]).stdout)["show"]["bots"]["rows"][0]
+for option, n in (("--until", 0), ("--since", 1)):
+    show = json.loads(run("show", "192.0.2.7", option, seen["last_seen"][:10] if option == "--since" else seen["first_seen"][:10], "--format", "json", scenes["lengths.pcap"]).stdout)["show"]
+    check(f"bots {option}", len(show.get("bots", {"rows": []})["rows"]) == n, show.get("bots"))
+check("bots by class", "bots" not in json.loads(run("show", "192.0.2.7", "--class", "remnant", "--format", "json", scenes["lengths.pcap"]).stdout)["show"])
+check("bots by destination", "bots" not in json.loads(run("show", "192.0.2.7", "--dst", "203.0.113.77", "--format", "json", scenes["lengths.pcap"]).stdout)["show"])
+check("--limit of bots", [len(x["rows"]) < x["rows_total"] == 2 for x in [json.loads(run("show", "192.0.2.0/24", "--limit", "1", "--format", "json", scenes["lengths.pcap"]).stdout)["show"]["bots"]]] == [True])
 
 # a terminal without UTF-8, or a narrow one
 p = run("show", "192.0.2.1", "--store", store, env={"LC_ALL": "C"})

@@ -222,6 +222,8 @@ p = exits("check of a damaged store", 5, "store", "check", "--store", bad, says=
 check("a sentence for each trouble", b"sensor 1 does not match its checksum\n" in p.stdout, p.stdout)
 exits("export from a damaged store", 5, "export", "--store", bad, says="store check")
 exits("prune without a limit", 2, "store", "prune", "--store", both, says="--older-than")
+p = exits("a store that cannot be made", 5, "ingest", "--store", "/proc/x.db", a, says="/proc/x.db")
+check("says that, not how to make one", b"makes one" not in p.stderr and b"folder" in p.stderr, p.stderr)
 exits("no such action", 2, "store", "burn", "--store", both, says="prune")
 exits("info of no store", 5, "store", "info", "--store", db("missing.db"), says="missing.db")
 p = exits("prune", 0, "store", "prune", "--older-than", "30d", "--store", both)

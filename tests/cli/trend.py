@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`grescope trend` from the command line: files and store, formats, what is missing, what is hostile. usage: trend.py GRESCOPE SOURCE-ROOT SAMPLE
+"""`grescope trend` from the command line: files and store, formats, what is missing, what is hostile. usage: trend.py GRESCOPE SOURCE-ROOT SAMPLE BOTS.pcap...
 
 Makes its own captures and tables of networks; SAMPLE is the half year that the build makes. Each failed check is a line; the last line counts."""
 import csv
@@ -127,6 +127,24 @@ for args in ([], ["--asn", "3462"], ["--since", "2017-03-01", "--until", "2017-0
     a = exits(f"store {args}", 0, "trend", "--asn-db", made, "--format", "csv", "--store", store, *args)
     b = run("trend", "--asn-db", made, "--format", "csv", sample, *args)
     check(f"store and file say the same {args}", a.stdout == b.stdout and a.stdout.count(b"\n") > 1, (a.stdout[:300], b.stdout[:300]))
+# bots, from files and from the store, in one reading
+net = put("bots-asn-ipv4.csv", b"192.0.2.0,192.0.2.127,64496,One\n192.0.2.128,192.0.2.255,64497,Two\n0.0.0.0,191.255.255.255,64511,Rest\n193.0.0.0,223.255.255.255,64511,Rest\n")
+for name in ("lengths.pcap", "mixed.pcap", "alike.pcap"):
+    scene = next(p for p in sys.argv[4:] if os.path.basename(p) == name)
+    kept = os.path.join(tmp, name + ".db")
+    run("ingest", "-q", "--store", kept, scene)
+    noise = [(MONDAY + 40 * DAY * (name == "mixed.pcap"), frame((192, 0, 2, (130 if name == "mixed.pcap" else 1) + i))) for i in range(40)]
+    with_noise = put("noise-" + name, pcap(noise))
+    run("ingest", "-q", "--store", kept, with_noise)
+    for source in ((scene, with_noise), ("--store", kept), ("-", with_noise)):
+        with open(scene, "rb") as f:
+            out = subprocess.run([grescope, "trend", "--asn-db", net, "--format", "json", *source], capture_output=True, env=ENV, timeout=120, stdin=f).stdout
+        findings = json.loads(out)["meta"]["findings"]
+        n = len(json.loads(run("bots", "--format", "json", scene).stdout)["rows"])
+        check(f"{name}: {n} bots behind one network, from {source[0]}", any(f"{n} bot process{'es are' * (n > 1) or ' is'} proven behind the addresses of AS6449{6 + (name == 'mixed.pcap')}." in x
+              for x in findings), findings)
+    shares = json.loads(run("trend", "--asn-db", net, "--format", "json", "--until", "2000-01-01", "--store", kept).stdout)
+    check(f"{name}: none of another time", not any("bot process" in x for x in shares["meta"].get("findings", [])), shares["meta"])
 exits("store and file", 2, "trend", "--store", store, sample, says="not both")
 exits("no store", 5, "trend", "--store", os.path.join(tmp, "none.db"), says="there is no store")
 

@@ -5,6 +5,7 @@
  * numbers inside their lists, and the same frame gives the same verdict.
  */
 #include "classify/classify.h"
+#include "classify/control.h"
 #include "decode/decode.h"
 #include "explain/explain.h"
 
@@ -29,6 +30,7 @@ static int explained(void *arg, const struct gs_table *t, struct gs_error *err)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
+	static struct gs_control *control; /* lives as long as the harness: what one input said meets the next one's packets */
 	static const uint32_t links[] = { 1, 1, 1, 1, 101, 0, 113, 276, 9, 50, 51, 104, 108, 166, 219, 228, 229, 105, 12, 14 };
 	struct gs_packet p, again;
 	struct gs_verdict v;
@@ -46,7 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	for (unsigned i = 0; i < p.n_layers; i++)
 		HOLDS(p.layers[i].off + p.layers[i].len <= n && p.layers[i].kind < GS_LAYER_COUNT);
 	const struct gs_table_writer w = { .rows = explained, .arg = &f };
-	HOLDS(gs_explain(&f, &p, &w, NULL) == 0);
+	HOLDS(control || gs_control_new(0, &control, NULL) == 0);
+	HOLDS(p.control_off <= n && (!p.control_off || p.outcome == GS_OUT_NOT_GRE));
+	if (p.control_off)
+		gs_control_note(control, &p, &f);
+	HOLDS(gs_explain(&f, &p, control, &w, NULL) == 0);
 	if (p.outcome != GS_OUT_GRE && p.outcome != GS_OUT_GRE_UDP)
 		return 0;
 	HOLDS(p.gre_off <= n && p.payload_off <= n && p.ip_end <= n && p.n_gre >= 1);
@@ -55,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (p.has & GS_HAS_MACS)
 		HOLDS(p.mac_off + 14 <= n);
 	gs_classify(&p, &f, &v);
+	gs_control_judge(control, &p, &v);
 	HOLDS(v.class_ < GS_CLASS_COUNT && v.confidence <= 100);
 	gs_sighting_from_packet(&p, &v, 0, &s);
 	HOLDS(gs_evidence_format(&s, text) < sizeof text);

@@ -81,7 +81,7 @@ struct fuzz {
 static void give(struct fuzz *f, const uint8_t *ip, size_t n, unsigned flags)
 {
 	struct gs_bot_input in = { 0 };
-	struct gs_bot_proof quick = { 0 }, full = { 0 };
+	struct gs_bot_proof quick = { 0 }, full = { 0 }, hint;
 	struct gs_bot_link link;
 
 	if (gs_bot_input_from_ipv4(ip, n, &in)) {
@@ -90,6 +90,10 @@ static void give(struct fuzz *f, const uint8_t *ip, size_t n, unsigned flags)
 		gs_bot_prove(&in, 0, &quick);
 		gs_bot_prove(&in, GS_BOT_FULL, &full);
 		check_proof(&in, &quick, &full);
+		gs_bot_prove(&in, GS_BOT_UNPROVEN, &hint);
+		HOLDS(hint.level < GS_BOT_LEVEL_LIKELY);
+		HOLDS(quick.level >= GS_BOT_LEVEL_LIKELY || (hint.level == quick.level && hint.facts == quick.facts && hint.bits == quick.bits && hint.flood == quick.flood &&
+		                                             hint.byte_order == quick.byte_order && hint.hops == quick.hops && !quick.has_state));
 		if (flags >> 11 & 1 && f->before.flood) {
 			const struct gs_bot_input pair[2] = { f->before, in };
 			if (gs_bot_link(f->linker, pair, 2, 4, &link))

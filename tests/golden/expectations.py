@@ -4,13 +4,14 @@ Expectations are the lines of a description that begin with `#=':
 
   #= all KEY=VALUE ...            for every row of the file
   #= NUMBER OUTCOME KEY=VALUE ... for the frame with this number
+  #= FROM-TO OUTCOME KEY=VALUE ... for each of these frames
   #+ KEY=VALUE ...                goes on with the line before
   #= exit CODE                    what grescope ends with, where it is not 0
 
 OUTCOME: gre (a row), quote (a row from an ICMP error's quote), udp (GRE in UDP), fragment (a later one of protocol 47), none (not GRE), lost.
 KEY: src dst ttl len (of the IP header that carries the outermost GRE header; len is IPv4 total length or IPv6 payload length + 40), flags proto key seq
 ack (plen and call in version 1), checksum (good, bad, unknown), n (GRE headers), isrc idst iproto ittl (first IP header inside), isport idport,
-icmp (type/code inside), qicmp (type/code of the quoting error), ppp (protocol number), time. A key that is not named is expected to be absent.
+icmp (type/code inside), qicmp (type/code of the quoting error), ppp (protocol number), time. A key that is not named is expected to be absent; `any' is any value.
 For the decoder of this project only: stop class lost fragment routing erspan tunnel.
 tshark.KEY=VALUE: what TShark says instead, where it differs; tshark=silent: it shows no GRE header, tshark=shows: it
 shows one all the same. grescope.KEY=VALUE and grescope=shows say the same of the decoder of this project: where it falls short."""
@@ -39,10 +40,12 @@ def read_expectations(path):
                 last = every
             else:
                 outcome = words.pop(0)
-                if outcome not in OUTCOMES or int(first) in frames:
-                    sys.exit(f"{path}:{number}: expected a new frame number and an outcome")
+                low, _, high = first.partition("-")
+                numbers = range(int(low), int(high or low) + 1)
+                if outcome not in OUTCOMES or not numbers or any(n in frames for n in numbers):
+                    sys.exit(f"{path}:{number}: expected new frame numbers and an outcome")
                 last = {}
-                frames[int(first)] = (outcome, last)
+                frames |= {n: (outcome, last) for n in numbers}
         for word in words:
             key, _, value = word.partition("=")
             base = key.removeprefix("tshark.").removeprefix("grescope.")

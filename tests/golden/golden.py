@@ -4,19 +4,21 @@
   golden.py check GRESCOPE CAPTURE.pcap NAME.expect      exit 1 and a diff where they differ
   golden.py renew GRESCOPE CAPTURE.pcap NAME.expect      writes the expectation; read the diff before committing it
 
-The text: one line per packet with every column that is not empty, then the balance that -v prints."""
+The text: one line per packet with every column that is not empty, then the balance that -v prints. NAME.windowSECONDS.expect has a line per
+sighting of windows that long."""
 import csv
 import difflib
 import io
 import os
+import re
 import subprocess
 import sys
 
 
-def render(grescope, capture):
+def render(grescope, capture, window):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "GRESCOPE_"))}  # nothing of the user's own
     env |= {"GRESCOPE_DATA": "/nonexistent", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
-    p = subprocess.run([grescope, "export", "-v", "--window", "0", "--include-udp", "--format", "csv", capture], capture_output=True,
+    p = subprocess.run([grescope, "export", "-v", "--window", window, "--include-udp", "--format", "csv", capture], capture_output=True,
                        text=True, env=env, timeout=60)
     lines = []
     for row in csv.DictReader(io.StringIO(p.stdout)):
@@ -32,7 +34,8 @@ def render(grescope, capture):
 
 
 verb, grescope, capture, expect = sys.argv[1:]
-got = render(grescope, capture)
+window = re.search(r"\.window(\d+)\.expect$", expect)
+got = render(grescope, capture, window.group(1) if window else "0")
 if verb == "renew":
     with open(expect, "w") as f:
         f.writelines(got)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "classify/classify.h"
+#include "classify/control.h"
 
 static struct gs_sighting window(uint8_t class_, uint64_t packets, int64_t seconds, uint64_t spread)
 {
@@ -167,6 +168,56 @@ static void lengths_in_records(void **state)
 	}
 }
 
+/* An Outgoing-Call-Request of 10.0.0.0 + from, with call id 7. */
+static void ask_for_call(struct gs_control *c, uint32_t from, struct gs_time ts)
+{
+	static const uint8_t segment[36] = { 0xc3, 0x50, 0x06, 0xbb, [12] = 0x50, [21] = 168, [23] = 1, [24] = 0x1a, 0x2b, 0x3c, 0x4d, [29] = 7, [33] = 7 };
+	const struct gs_frame f = { .data = segment, .caplen = sizeof segment, .wirelen = sizeof segment };
+	struct gs_packet p = { .ts = ts, .ip_len = sizeof segment, .src = { .family = 4 }, .dst = { .b = { 192, 0, 2, 1 }, .family = 4 } };
+
+	from += 10u << 24;
+	for (unsigned i = 0; i < 4; i++)
+		p.src.b[i] = (uint8_t)(from >> (24 - 8 * i));
+	gs_control_note(c, &p, &f);
+}
+
+/* The evidence that the answer to it gets. */
+static uint64_t judged(struct gs_control *c, uint32_t to, struct gs_time ts)
+{
+	struct gs_packet p = { .ts = ts, .src = { .b = { 192, 0, 2, 1 }, .family = 4 }, .dst = { .family = 4 }, .gre_key = 7, .has = GS_HAS_KEY };
+	struct gs_verdict v = { .class_ = GS_CLASS_TUNNEL_PPTP, .confidence = 80 };
+
+	to += 10u << 24;
+	for (unsigned i = 0; i < 4; i++)
+		p.dst.b[i] = (uint8_t)(to >> (24 - 8 * i));
+	gs_control_judge(c, &p, &v);
+	return v.evidence;
+}
+
+static void forged_control_messages_make_it_forget_but_not_blind(void **state)
+{
+	(void)state;
+	const uint64_t both = GS_EVIDENCE(CONTROL) | GS_EVIDENCE(CONTROL_CALL);
+	const struct gs_time ts = { GS_NS_PER_S }, later = { (GS_CONTROL_ALIVE_S + 2) * GS_NS_PER_S };
+	struct gs_control *c;
+
+	assert_int_equal(gs_control_new(1, &c, NULL), 0);
+	ask_for_call(c, 0, ts);
+	ask_for_call(c, 1, ts);
+	assert_true(judged(c, 0, ts) == both && judged(c, 1, ts) == both && judged(c, 2, ts) == 0);
+	assert_true(judged(c, 0, later) == 0);
+	for (uint32_t i = 2; i < 200000; i++) {
+		ask_for_call(c, i, ts);
+		assert_true(judged(c, i, ts) == both);
+		assert_true(i % 1000 || judged(c, 0, ts) == both); /* in use: stays */
+	}
+	assert_true(judged(c, 1, ts) == 0);
+	assert_true(gs_control_forgotten(c) > 200000 && gs_control_forgotten(c) < 400000);
+	gs_control_reset(c);
+	assert_true(judged(c, 0, ts) == 0);
+	gs_control_free(c);
+}
+
 static void every_rule_says_where_it_comes_from(void **state)
 {
 	(void)state;
@@ -180,32 +231,93 @@ static void every_rule_says_where_it_comes_from(void **state)
 	}
 }
 
+static char *read_doc(void)
+{
+	FILE *doc = fopen(CLASSES_MD, "r");
+	char *have = calloc(1, 1 << 18);
+
+	assert_true(doc && have);
+	assert_true(fread(have, 1, (1 << 18) - 1, doc) > 0);
+	fclose(doc);
+	return have;
+}
+
+/* Whether the documentation holds what was written to `out`; both are freed. */
+static void assert_documented(FILE *out, char **want)
+{
+	char *have = read_doc();
+
+	fclose(out);
+	const bool same = strstr(have, *want);
+	if (!same)
+		fputs(*want, stderr); /* what it has to be; too long for cmocka's messages */
+	free(*want);
+	free(have);
+	assert_true(same);
+}
+
 /* The table of precedence in docs/classes.md, as the rules themselves make it. */
 static void the_documentation_has_the_same_table(void **state)
 {
-	char *want, *have;
+	char *want;
 	size_t len;
 	unsigned n;
 	const struct gs_rule *const *rules = gs_rules(&n);
-	FILE *out = open_memstream(&want, &len), *doc = fopen(CLASSES_MD, "r");
+	FILE *out = open_memstream(&want, &len);
 
 	(void)state;
-	assert_true(out && doc);
+	assert_non_null(out);
 	fputs("| | rule | looks at | source | wrong where |\n|---|---|---|---|---|\n", out);
 	for (unsigned i = 0; i < n; i++)
 		fprintf(out, "| %u | %s |%s%s%s | %s | %s |\n", i + 1, rules[i]->name, rules[i]->packet ? " packet" : "", rules[i]->window ? " window" : "",
 			rules[i]->record ? " record" : "", rules[i]->source, rules[i]->wrong);
-	fclose(out);
-	have = calloc(1, 1 << 18);
-	assert_non_null(have);
-	assert_true(fread(have, 1, (1 << 18) - 1, doc) > 0);
-	fclose(doc);
-	const bool same = strstr(have, want);
-	if (!same)
-		fputs(want, stderr); /* what it has to be; too long for cmocka's messages */
-	free(want);
+	assert_documented(out, &want);
+}
+
+static void the_documentation_has_the_same_evidence(void **state)
+{
+	char *want;
+	size_t len;
+	unsigned n;
+	const struct gs_rule *const *rules = gs_rules(&n);
+	FILE *out = open_memstream(&want, &len);
+
+	(void)state;
+	assert_non_null(out);
+	fputs("| rule | evidence |\n|---|---|\n", out);
+	for (unsigned i = 0; i < n; i++) {
+		fprintf(out, "| %s |", rules[i]->name);
+		for (unsigned bit = 0; bit < GS_EVIDENCE_COUNT; bit++)
+			if (rules[i]->evidence >> bit & 1)
+				fprintf(out, " `%s`", gs_evidence_word(bit));
+		fputs(" |\n", out);
+	}
+	assert_documented(out, &want);
+}
+
+/* Every word has its row on what it is worth, in the order of the bits; those that no rule sets are said to be. */
+static void the_documentation_says_what_evidence_is_worth(void **state)
+{
+	char *have = read_doc(), row[80];
+	const char *at = strstr(have, "| evidence | says | worth |");
+	uint64_t set = 0;
+	unsigned n;
+	const struct gs_rule *const *rules = gs_rules(&n);
+
+	(void)state;
+	assert_non_null(at);
+	for (unsigned i = 0; i < n; i++)
+		set |= rules[i]->evidence;
+	for (unsigned bit = 0; bit < GS_EVIDENCE_COUNT; bit++) {
+		snprintf(row, sizeof row, "\n| `%s` | ", gs_evidence_word(bit));
+		at = strstr(at, row);
+		if (!at)
+			fprintf(stderr, "no row in its place for %s\n", gs_evidence_word(bit));
+		assert_non_null(at);
+		const char *by_none = strstr(at, "set by no rule"), *end = strchr(at + 1, '\n');
+		assert_true((by_none && by_none < end) == !(set >> bit & 1));
+	}
 	free(have);
-	assert_true(same);
 }
 
 int main(void)
@@ -216,8 +328,11 @@ int main(void)
 		cmocka_unit_test(answers_make_a_tunnel),
 		cmocka_unit_test(the_world_to_one_prefix_is_a_scrubber),
 		cmocka_unit_test(lengths_in_records),
+		cmocka_unit_test(forged_control_messages_make_it_forget_but_not_blind),
 		cmocka_unit_test(every_rule_says_where_it_comes_from),
 		cmocka_unit_test(the_documentation_has_the_same_table),
+		cmocka_unit_test(the_documentation_has_the_same_evidence),
+		cmocka_unit_test(the_documentation_says_what_evidence_is_worth),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -615,6 +615,43 @@ static void mmdb_families_are_joined(void **state)
 	gs_enrich_close(e);
 }
 
+static const char *opinion(struct gs_enrich *e, const struct gs_opinion *o)
+{
+	static char text[600];
+
+	snprintf(text, sizeof text, "%s %s %u|%.2s|%s", o->is_place ? "place" : "network", o->database->edition, o->origin.asn, o->origin.country,
+	         gs_enrich_string(e, o->origin.city));
+	return text;
+}
+
+static void every_file_is_asked_for_its_opinion(void **state)
+{
+	(void)state;
+	const char *city[] = { flat_v4("dbip-city-2026-01-01.mmdb", 28), nested_both("both.mmdb") }, *asn[] = { asn_both("asn.mmdb") };
+	struct gs_enrich_options o = { .asn_db = asn, .n_asn_db = 1, .city_db = city, .n_city_db = 2, .opinions = true };
+	struct gs_opinion said_by[GS_MAX_DATABASES];
+	struct gs_database list[GS_MAX_DATABASES];
+	struct gs_enrich *e = NULL;
+	struct gs_addr a;
+
+	const char *more[] = { city[0], city[1], city[1] }; /* the same twice: two opinions, but only one database to name */
+	o.city_db = more;
+	o.n_city_db = 3;
+	assert_int_equal(gs_enrich_open(&o, &e, &last_error), 0);
+	assert_int_equal(gs_enrich_databases(e, list), 3);
+	assert_true(gs_addr_parse("192.0.2.1", 9, &a));
+	assert_int_equal(gs_enrich_opinions(e, &a, said_by), 4);
+	assert_non_null(strstr(opinion(e, &said_by[0]), " 64496||"));
+	assert_non_null(strstr(opinion(e, &said_by[1]), " 0|TW|Taipei"));
+	assert_non_null(strstr(opinion(e, &said_by[2]), " 0|TW|Taipei"));
+	assert_string_equal(said(e, "192.0.2.1"), "64496|Example Four|TW|Taiwan|Taipei"); /* the first answers */
+	assert_true(gs_addr_parse("2001:db8::1", 11, &a));
+	assert_int_equal(gs_enrich_opinions(e, &a, said_by), 3);
+	assert_non_null(strstr(opinion(e, &said_by[1]), " 0|TW|Fengshan"));
+	assert_int_equal(gs_enrich_opinions(e, &(struct gs_addr){ 0 }, said_by), 0);
+	gs_enrich_close(e);
+}
+
 static void mmdb_nested_layout(void **state)
 {
 	(void)state;
@@ -1264,6 +1301,7 @@ int main(int argc, char **argv)
 		IN_FOLDER(names_are_made_safe),
 		IN_FOLDER(mmdb_flat_layout),
 		IN_FOLDER(mmdb_families_are_joined),
+		IN_FOLDER(every_file_is_asked_for_its_opinion),
 		IN_FOLDER(mmdb_nested_layout),
 		IN_FOLDER(mmdb_country_serves_as_place),
 		IN_FOLDER(mmdb_odd_values),

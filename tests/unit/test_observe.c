@@ -169,6 +169,49 @@ static struct gs_packet back(int64_t ms)
 	return p;
 }
 
+/* The clock closes windows that no later packet closes; what comes too late for them still counts. */
+static void the_clock_closes_windows(void **state)
+{
+	(void)state;
+	struct got g = { 0 };
+	struct gs_observe *ob = new_observe(&g, 60, 8 << 20);
+	add(ob, packet(1, 1000));
+	gs_observe_advance(ob, (struct gs_time){ INT64_C(59999999999) }, NULL);
+	assert_int_equal(g.sightings, 0);
+	gs_observe_advance(ob, (struct gs_time){ INT64_C(60000000000) }, NULL);
+	assert_int_equal(g.sightings, 1);
+	gs_observe_advance(ob, (struct gs_time){ INT64_C(60000000000) }, NULL);
+	assert_int_equal(g.sightings, 1);
+	add(ob, packet(1, 2000));            /* late: a row of its own */
+	add(ob, packet(1, 61000));           /* the next window */
+	gs_observe_advance(ob, (struct gs_time){ INT64_C(61000000000) }, NULL); /* ends the first, not the second */
+	assert_int_equal(g.sightings, 2);
+	add(ob, packet(1, 62000));
+	gs_observe_advance(ob, GS_TIME_MAX, NULL);
+	assert_int_equal(g.sightings, 3);
+	assert_int_equal(g.packets, 4);
+	gs_observe_flush(ob, NULL);
+	assert_int_equal(g.sightings, 3);
+	gs_observe_free(ob);
+}
+
+/* Also where the cap was reached: rows of folded sources pass on, and what is freed serves the next window. */
+static void the_clock_closes_folds(void **state)
+{
+	(void)state;
+	struct got g = { 0 };
+	struct gs_observe *ob = new_observe(&g, 60, 4 << 20);
+	for (uint32_t round = 0; round < 3; round++) {
+		for (uint32_t i = 0; i < 40000; i++)
+			add(ob, packet(i, round * 60000 + 1));
+		gs_observe_advance(ob, (struct gs_time){ (round + 1) * INT64_C(60000000000) }, NULL);
+		assert_int_equal(g.packets, (round + 1) * 40000);
+		assert_in_range(g.folded, 1, (round + 1) * 40000 - 1);
+	}
+	assert_true(gs_observe_peak_bytes(ob) <= (4 << 20) + (5 << 20)); /* the sketches of folded sources have a size of their own */
+	gs_observe_free(ob);
+}
+
 static void both_directions_make_a_tunnel(void **state)
 {
 	(void)state;
@@ -244,6 +287,8 @@ int main(void)
 		cmocka_unit_test(past_the_cap_packets_fold),
 		cmocka_unit_test(folding_survives_many_destinations),
 		cmocka_unit_test(window_zero_is_every_packet),
+		cmocka_unit_test(the_clock_closes_windows),
+		cmocka_unit_test(the_clock_closes_folds),
 		cmocka_unit_test(both_directions_make_a_tunnel),
 		cmocka_unit_test(version_1_keeps_its_key),
 		cmocka_unit_test(the_sinks_trouble_comes_back),

@@ -186,7 +186,7 @@ static void tsv_is_exact(void **state)
 	"\"meta\":{\"question\":\"report by name\",\"filters\":[\"--asn 3462\",\"--since 2017-01-01\"],"                             \
 	"\"first_seen\":\"2017-07-04T05:52:59.000000Z\",\"last_seen\":\"2017-07-25T19:05:31.000000Z\",\"sensors\":[],\"packets\":24,"    \
 	"\"bytes\":null,\"sources\":18,\"sources_estimated\":false,\"sightings\":24,\"rows_total\":3,\"lost\":5,"                        \
-	"\"lost_by_reason\":{\"short\":3,\"linktype\":0,\"bad-ip\":2,\"depth\":0},\"packets_read\":40,\"packets_in_sightings\":24,"       \
+	"\"lost_by_reason\":{\"short\":3,\"linktype\":0,\"bad-ip\":2,\"depth\":0},\"lost_in_sensor\":0,\"possibly_lost_below\":0,\"packets_read\":40,\"packets_in_sightings\":24,"       \
 	"\"fragments\":2,\"fragment_bytes\":99,\"not_gre\":9,\"gre_udp\":0,\"gre_udp_hidden\":0,\"folded_packets\":0,\"records\":0,"     \
 	"\"records_bad\":0,\"records_other\":0,\"databases\":[{\"name\":\"City Lite\",\"edition\":\"2026-06-05\","                       \
 	"\"credit\":\"Geolocation by \\\"X\\\"\"}],\"notes\":[\"a sentence\"]}"
@@ -207,7 +207,7 @@ static void nothing_is_still_the_whole_shape(void **state)
 	struct gs_render_options o = options(GS_FORMAT_JSON, &s);
 	static const char meta[] = "\"meta\":{\"question\":\"export\",\"filters\":[],\"first_seen\":null,\"last_seen\":null,\"sensors\":[],\"packets\":0,\"bytes\":0,"
 				   "\"sources\":0,\"sources_estimated\":false,\"sightings\":0,\"rows_total\":0,\"lost\":0,\"lost_by_reason\":{\"short\":0,"
-				   "\"linktype\":0,\"bad-ip\":0,\"depth\":0},\"packets_read\":0,\"packets_in_sightings\":0,\"fragments\":0,"
+				   "\"linktype\":0,\"bad-ip\":0,\"depth\":0},\"lost_in_sensor\":0,\"possibly_lost_below\":0,\"packets_read\":0,\"packets_in_sightings\":0,\"fragments\":0,"
 				   "\"fragment_bytes\":0,\"not_gre\":0,\"gre_udp\":0,\"gre_udp_hidden\":0,\"folded_packets\":0,\"records\":0,"
 				   "\"records_bad\":0,\"records_other\":0,\"databases\":[],\"notes\":[]}";
 	char golden[2048];

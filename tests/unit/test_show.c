@@ -124,6 +124,10 @@ static void check_address(const struct gs_dossier *d)
 			assert_int_equal(c->reasons[0].sightings, 2);
 			assert_int_equal(c->reasons[1].sightings, 1);
 			assert_int_equal(c->confidence_max, 90);
+			assert_int_equal(c->n_days, 2);
+			assert_int_equal(c->days[0].day, 17194);
+			assert_int_equal(c->days[0].packets, 3);
+			assert_int_equal(c->days[1].packets, 2);
 		} else if (strcmp(c->word, "malformed") == 0) {
 			assert_int_equal(c->n_reasons, 1);
 			assert_string_equal(c->reasons[0].word, gs_stop_word(GS_STOP_GRE_CUT));

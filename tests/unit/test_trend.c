@@ -64,6 +64,14 @@ unsigned gs_enrich_databases(const struct gs_enrich *e, struct gs_database ret[G
 	return 0;
 }
 
+unsigned gs_enrich_opinions(struct gs_enrich *e, const struct gs_addr *a, struct gs_opinion ret[GS_MAX_DATABASES])
+{
+	(void)e;
+	(void)a;
+	(void)ret;
+	return 0;
+}
+
 const char *gs_enrich_missing(const struct gs_enrich *e)
 {
 	(void)e;
@@ -893,13 +901,18 @@ static void bots_and_machines(void **state)
 		push(t, &s, 1);
 	}
 	assert_true(gs_trend_wants_bots(t));
-	struct gs_sighting_sink bots = gs_trend_bots_sink(t);
-	for (unsigned i = 0; i < 6; i++) {
-		struct gs_sighting s = sighting("198.51.100.1", MONDAY, 1);
-		s.bot_kind = GS_BOT_SEED;
-		s.bot_lo = i % 3;
-		assert_int_equal(bots.take(bots.arg, &s, 1, NULL), 0);
+	static const char *const behind[][2] = { { "198.51.100.1" }, { "198.51.100.1", "198.51.100.2" }, { "192.0.2.200", "198.51.100.3" }, { "203.0.113.1" } };
+	struct gs_store_bot *bots = calloc(4, sizeof *bots);
+	assert_non_null(bots);
+	for (unsigned i = 0; i < 4; i++) {
+		struct gs_bot_process *p = &bots[i].process;
+		p->class_ = GS_CLASS_FLOOD_MIRAI_GREIP;
+		p->first_seen = p->last_seen = (struct gs_time){ MONDAY };
+		for (; p->n_src < 2 && behind[i][p->n_src]; p->n_src++)
+			assert_true(gs_addr_parse(behind[i][p->n_src], strlen(behind[i][p->n_src]), &p->src[p->n_src]));
 	}
+	gs_trend_bots(t, bots, 4);
+	free(bots);
 	finish(t, &a);
 	assert_string_equal(cell(&a, 0, "packets"), "40"); /* bots are not counted as packets */
 	assert_true(told(&a, "Machines: 3 bot processes are proven behind the addresses of AS64500."));

@@ -1,0 +1,567 @@
+/*
+ * engine.c - one interface's packets: capture, corridor, stream of sightings
+ *
+ * Opens its socket with the right that it was started with, then gives up everything (sandbox.c). From then on it has memory, its descriptors and the clock. One
+ * loop: frames as long as there are any, messages, and once a second the rest: windows by the clock, balance, status. No system call per packet.
+ *
+ * Bots live in epochs: a tracker that is full, or a day old, is begun anew, together in all engines, because the store keeps one list of processes for each
+ * input. The writer says when (EPOCH); the answer is the last list, the end of the epoch, and an empty tracker.
+ */
+#include "sensor/sensor.h"
+
+#include "pipeline/corridor.h"
+#include "sensor/outbox.h"
+#include "source/iface.h"
+#include "source/live.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ROUND_BATCHES 256      /* of frames between two looks at the sockets: some milliseconds */
+#define DRAIN_MOST_MS 400      /* at the end, however much still comes in */
+#define LAST_MS 30000          /* for the writer to acknowledge the last of it; the parent is less patient */
+#define BOTS_EVERY_S 60
+#define STEP_NS (GS_NS_PER_S / 2) /* the wall clock moved so much against the steady one: it was set */
+
+struct engine {
+	const struct sensor *s;
+	unsigned number;
+	int control, writer, teller;
+	struct gs_live *live;
+	struct gs_ifaces *ifaces;
+	struct gs_watch *watch;
+	struct gs_corridor *corridor;
+	struct outbox *out;
+	struct gs_sighting_sink to_outbox;
+	struct gs_tally extra;         /* what the corridor does not count: losses, records, what folded in the outbox */
+	struct gs_tally told;          /* what the writer was told so far, in sum */
+	uint64_t passed, record_packets; /* in sightings that came out of the corridor; of these, such as came in as records */
+	uint64_t teller_missed, clock_steps;
+	struct gs_iface_counters iface_base;
+	bool iface_known;
+	uint64_t below;                /* from earlier lives of the interface's counters */
+	int64_t clock_gap_ns;          /* wall minus steady */
+	int64_t next_second_ms;
+	uint64_t seconds;
+	uint8_t link;
+	bool behind;                   /* the last round left frames in the ring */
+	bool stop, ending_epoch;
+	int exit_status;
+	uint32_t bots_at;              /* of the round that is under way */
+	bool bots_round;
+	uint64_t bots_sent[ENGINE_PROCESSES]; /* packets_seen when it was last told */
+	struct gs_frame frames[GS_SOURCE_BATCH];
+	struct gs_store_bot bots[MESSAGE_BOTS];
+	struct message in;
+};
+
+static void notice(struct engine *e, enum notice_level level, const char *key, const char *text)
+{
+	child_notice(e->control, ROLE_ENGINE, e->number, level, 0, key, "%s", text);
+}
+
+static void fail(struct engine *e, const struct gs_error *err)
+{
+	notice(e, NOTICE_TROUBLE, "engine.failed", err->text);
+	e->exit_status = CHILD_BROKEN;
+	e->stop = true;
+}
+
+/* ---- out ---- */
+
+/* To the teller as far as it keeps up; to the outbox always. */
+static int pass_on(void *arg, const struct gs_sighting *s, size_t n, struct gs_error *err)
+{
+	struct engine *e = arg;
+
+	for (size_t i = 0; i < n; i++)
+		e->passed += s[i].packets;
+	for (size_t i = 0; e->teller >= 0 && i < n; i += MESSAGE_SIGHTINGS) {
+		const size_t m = n - i < MESSAGE_SIGHTINGS ? n - i : MESSAGE_SIGHTINGS;
+		if (message_send(e->teller, MESSAGE_SIGHTINGS_, e->number, s + i, m * sizeof *s, -1) == MESSAGE_DONE)
+			continue;
+		e->teller_missed += n - i;
+		break;
+	}
+	int r = e->to_outbox.take(e->to_outbox.arg, s, n, err);
+	(void)outbox_pump(e->out);
+	return r;
+}
+
+/* The balance since the engine started. */
+static struct gs_tally tally_now(const struct engine *e)
+{
+	struct gs_tally t = gs_corridor_tally(e->corridor);
+
+	gs_tally_add(&t, &e->extra);
+	t.folded_packets += outbox_state(e->out).folded_packets;
+	return t;
+}
+
+static uint64_t open_packets(const struct engine *e, const struct gs_tally *t)
+{
+	const uint64_t out = e->passed - e->record_packets;
+
+	return t->in_sightings > out ? t->in_sightings - out : 0;
+}
+
+/* a - b; all members are counters that only grow. */
+static struct gs_tally tally_since(const struct gs_tally *a, const struct gs_tally *b)
+{
+	struct gs_tally t;
+	const uint64_t *x = (const uint64_t *)(const void *)a, *y = (const uint64_t *)(const void *)b;
+	uint64_t *z = (uint64_t *)(void *)&t;
+
+	for (size_t i = 0; i < sizeof t / sizeof *z; i++)
+		z[i] = x[i] - y[i];
+	return t;
+}
+
+/* What the writer did not hear yet. Waits while earlier ones queue: they are many where the writer is away for long. False: not now. */
+static bool balance_put(struct engine *e, bool last)
+{
+	const struct outbox_state os = outbox_state(e->out);
+	const struct gs_tally now = tally_now(e);
+	const struct message_balance b = { .added = tally_since(&now, &e->told), .open_packets = open_packets(e, &now) };
+	static const struct gs_tally none;
+
+	if (memcmp(&b.added, &none, sizeof none) == 0 && !last)
+		return true;
+	if (!last && os.sent < os.put && os.used_bytes > os.cap_bytes / 2)
+		return false;
+	if (!outbox_put(e->out, MESSAGE_BALANCE_, &b, sizeof b))
+		return false;
+	e->told = now;
+	return true;
+}
+
+/* ---- bots ---- */
+
+/* Those that are news, as far as there is room; true at the end of the round. */
+static bool bots_put(struct engine *e, bool end)
+{
+	struct gs_tracker *t = gs_watch_tracker(e->watch);
+	const struct gs_tracker_tally y = gs_tracker_tally(t);
+	const uint32_t known = gs_tracker_count(t), n = known < ENGINE_PROCESSES ? known : ENGINE_PROCESSES;
+
+	while (e->bots_at < n) {
+		uint32_t at = e->bots_at;
+		size_t m = 0;
+		for (; at < n && m < MESSAGE_BOTS; at++) {
+			struct gs_store_bot *b = &e->bots[m];
+			memset(b, 0, sizeof *b);
+			if (!gs_tracker_process(t, at, &b->process) || b->process.packets_seen == e->bots_sent[at])
+				continue;
+			const unsigned attacks = gs_tracker_attacks(t, at, b->attacks, GS_STORE_BOT_ATTACKS);
+			b->n_attacks = attacks < GS_STORE_BOT_ATTACKS ? attacks : GS_STORE_BOT_ATTACKS;
+			m++;
+		}
+		if (m && !outbox_put(e->out, MESSAGE_BOTS_, e->bots, m * sizeof *e->bots))
+			return false;
+		for (size_t i = 0; i < m; i++)
+			e->bots_sent[e->bots[i].process.number] = e->bots[i].process.packets_seen;
+		e->bots_at = at;
+	}
+	const struct message_epoch epoch = { .rest = { y.pending, y.unlinked, y.refused, y.skipped }, .end = end };
+	if (!outbox_put(e->out, MESSAGE_EPOCH_, &epoch, sizeof epoch))
+		return false;
+	e->bots_at = 0;
+	return true;
+}
+
+static int bots_forget(struct engine *e, struct gs_error *err)
+{
+	int r = gs_corridor_flush(e->corridor, err); /* open windows hold its names */
+
+	if (r == 0)
+		r = gs_watch_reset(e->watch, err);
+	memset(e->bots_sent, 0, sizeof e->bots_sent);
+	e->bots_at = 0;
+	e->bots_round = e->ending_epoch = false;
+	return r;
+}
+
+/* The rounds that are due, as far as there is room for them. */
+static int bots_work(struct engine *e, struct gs_error *err)
+{
+	if (e->ending_epoch) {
+		int r = gs_corridor_flush(e->corridor, err);
+		if (r < 0 || !bots_put(e, true))
+			return r;
+		return bots_forget(e, err);
+	}
+	if (e->bots_round && bots_put(e, false))
+		e->bots_round = false;
+	return 0;
+}
+
+/* ---- in ---- */
+
+/* Once: how the interface went away or came back. */
+static void news(struct engine *e, int what, const char *text)
+{
+	switch (what) {
+	case GS_LIVE_DOWN:
+		e->link = LINK_DOWN;
+		notice(e, NOTICE_WARNING, "interface.down", text);
+		break;
+	case GS_LIVE_UP:
+		e->link = LINK_UP;
+		notice(e, NOTICE_INFO, "interface.up", text);
+		break;
+	case GS_LIVE_GONE:
+		e->link = LINK_GONE;
+		notice(e, NOTICE_WARNING, "interface.gone", text);
+		e->exit_status = CHILD_GONE;
+		e->stop = true;
+		break;
+	default:
+		break;
+	}
+}
+
+/* Frames, for a while. Negative: the corridor's trouble. */
+static int frames_take(struct engine *e, struct gs_error *err)
+{
+	struct gs_error trouble = { 0 };
+
+	e->behind = true;
+	for (unsigned i = 0; i < ROUND_BATCHES; i++) {
+		size_t n = 0;
+		int what = gs_live_frames(e->live, e->frames, GS_SOURCE_BATCH, &n, &trouble);
+		int r = n ? gs_corridor_frames(e->corridor, e->frames, n, err) : 0;
+		if (r < 0)
+			return r;
+		if (what < 0) {
+			fail(e, &trouble);
+			return 0;
+		}
+		news(e, what, trouble.text);
+		if (n == 0 || e->stop) {
+			e->behind = false;
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static void peer_take(struct engine *e)
+{
+	switch (e->in.body.peer.role) {
+	case ROLE_WRITER:
+		if (e->writer >= 0)
+			close(e->writer);
+		e->writer = e->in.fd;
+		outbox_connect(e->out, e->writer);
+		return;
+	case ROLE_TELLER:
+		if (e->teller >= 0)
+			close(e->teller);
+		e->teller = e->in.fd;
+		return;
+	default:
+		close(e->in.fd);
+	}
+}
+
+static void parent_listen(struct engine *e)
+{
+	int r;
+
+	while ((r = message_receive(e->control, &e->in)) == MESSAGE_DONE) {
+		if (!message_check(&e->in, (struct gs_time){ INT64_MAX / 2 }, NULL)) {
+			r = MESSAGE_BAD;
+			break;
+		}
+		if (e->in.head.type == MESSAGE_PEER_)
+			peer_take(e);
+		else if (e->in.head.type == MESSAGE_STOP_)
+			e->stop = true;
+	}
+	if (r < 0) { /* the parent is gone: what is here still goes to the writer */
+		e->control = -1;
+		e->stop = true;
+	}
+}
+
+static void writer_leave(struct engine *e)
+{
+	if (e->writer >= 0)
+		close(e->writer);
+	e->writer = -1;
+	outbox_connect(e->out, -1);
+}
+
+static int writer_listen(struct engine *e, struct gs_error *err)
+{
+	int r = 0, got = MESSAGE_LATER;
+
+	while (r == 0 && e->writer >= 0 && (got = message_receive(e->writer, &e->in)) == MESSAGE_DONE) {
+		if (e->in.head.type == MESSAGE_EPOCH_) {
+			e->ending_epoch = true;
+			e->bots_at = 0;
+			continue;
+		}
+		const bool again = e->in.head.type == MESSAGE_HELLO_ && outbox_state(e->out).put > 0;
+		if (!outbox_take(e->out, &e->in)) {
+			notice(e, NOTICE_WARNING, "writer.confused", "the writer said what makes no sense; it is left");
+			writer_leave(e);
+			return 0;
+		}
+		if (again) /* another writer, another input: what this one's list of processes holds was told to the last one */
+			r = bots_forget(e, err);
+	}
+	if (got < 0)
+		writer_leave(e);
+	return r;
+}
+
+/* ---- once a second ---- */
+
+static bool below_add(void *arg, const struct gs_iface_state *s)
+{
+	*(uint64_t *)arg += gs_iface_lost(&s->rx);
+	return true;
+}
+
+/* What the interface could not take. One of several workers counts it; on "any" all interfaces count. */
+static void interface_look(struct engine *e)
+{
+	const char *name = engine_interface(e->s, e->number);
+	struct gs_iface_state s;
+	struct gs_iface_counters since;
+	uint64_t all = 0;
+
+	if (!e->ifaces || (e->s->config->workers > 1 && e->number % e->s->config->workers != 0))
+		return;
+	if (strcmp(name, GS_LIVE_ANY) == 0) {
+		if (gs_iface_each(e->ifaces, below_add, &all, NULL) < 0)
+			return;
+		if (e->iface_known && all > e->below)
+			e->extra.dropped[GS_DROP_BELOW] += all - e->below;
+		e->below = all;
+		e->iface_known = true;
+		return;
+	}
+	if (gs_iface_get(e->ifaces, name, 0, &s, NULL) < 0)
+		return;
+	if (e->iface_known) {
+		gs_iface_since(&e->iface_base, &s.rx, &since);
+		e->extra.dropped[GS_DROP_BELOW] += gs_iface_lost(&since);
+	}
+	e->iface_base = s.rx;
+	e->iface_known = true;
+}
+
+static void losses_look(struct engine *e)
+{
+	struct gs_live_losses l;
+
+	if (e->live && gs_live_losses(e->live, &l, NULL) == 0)
+		e->extra.dropped[GS_DROP_RING] = l.dropped;
+	interface_look(e);
+}
+
+/* Where the wall clock was set: windows that are open were made by another time, so they end here. */
+static int clock_look(struct engine *e, struct gs_error *err)
+{
+	const int64_t gap = clock_wall_ns() - clock_steady_ms() * 1000000, moved = gap - e->clock_gap_ns;
+
+	e->clock_gap_ns = gap;
+	if (moved > -STEP_NS && moved < STEP_NS)
+		return 0;
+	e->clock_steps++;
+	child_notice(e->control, ROLE_ENGINE, e->number, NOTICE_WARNING, 0, "clock.step", "the clock was set %s by %" PRId64 ".%03u s: windows that were open end here",
+	             moved > 0 ? "forward" : "back", (moved > 0 ? moved : -moved) / GS_NS_PER_S,
+	             (unsigned)((moved > 0 ? moved : -moved) % GS_NS_PER_S / 1000000));
+	return gs_corridor_flush(e->corridor, err);
+}
+
+static void status_send(struct engine *e)
+{
+	const struct outbox_state os = outbox_state(e->out);
+	struct message_status s = { .engine = e->number, .link = e->link, .tally = tally_now(e), .queue_bytes = os.used_bytes, .queue_cap_bytes = os.cap_bytes,
+				    .rows_sent = os.rows_sent, .rows_acked = os.rows_acked, .memory_bytes = gs_corridor_peak_bytes(e->corridor),
+				    .processes = gs_tracker_count(gs_watch_tracker(e->watch)), .clock_steps = e->clock_steps,
+				    .teller_missed = e->teller_missed, .time_ns = clock_wall_ns() };
+
+	s.open_packets = open_packets(e, &s.tally);
+	snprintf(s.source, sizeof s.source, "%s", engine_interface(e->s, e->number));
+	(void)message_send(e->control, MESSAGE_STATUS_, 0, &s, sizeof s, -1);
+	if (e->teller >= 0)
+		(void)message_send(e->teller, MESSAGE_STATUS_, e->number, &s, sizeof s, -1);
+}
+
+static int second(struct engine *e, struct gs_error *err)
+{
+	int r = clock_look(e, err);
+
+	if (r == 0 && !e->behind) /* a ring that is full of the past decides by its packets */
+		r = gs_corridor_advance(e->corridor, (struct gs_time){ clock_wall_ns() - SENSOR_LATE_NS }, err);
+	losses_look(e);
+	if (++e->seconds % BOTS_EVERY_S == 0)
+		e->bots_round = true;
+	if (gs_tracker_count(gs_watch_tracker(e->watch)) >= ENGINE_PROCESSES)
+		e->ending_epoch = true;
+	if (r == 0)
+		r = bots_work(e, err);
+	(void)balance_put(e, false);
+	status_send(e);
+	return r;
+}
+
+/* ---- a life ---- */
+
+/* -1: no such descriptor, poll leaves it out. */
+static int rounds(struct engine *e, struct gs_error *err)
+{
+	int r = 0;
+
+	while (r == 0 && !e->stop) {
+		const struct outbox_state os = outbox_state(e->out);
+		const int64_t left = e->next_second_ms - clock_steady_ms();
+		struct pollfd p[] = { { gs_live_fd(e->live), POLLIN, 0 }, { e->control, POLLIN, 0 },
+				      { e->writer, (short)(POLLIN | (os.sent < os.put ? POLLOUT : 0)), 0 } };
+		poll(p, 3, e->behind || left <= 0 ? 0 : (int)left);
+		if (p[0].revents || e->behind || left <= 0)
+			r = frames_take(e, err);
+		if (p[1].revents)
+			parent_listen(e);
+		if (r == 0 && p[2].revents)
+			r = writer_listen(e, err);
+		if (outbox_pump(e->out) == MESSAGE_OVER && e->writer >= 0)
+			writer_leave(e);
+		if (r == 0 && clock_steady_ms() >= e->next_second_ms) {
+			e->next_second_ms += 1000;
+			if (e->next_second_ms < clock_steady_ms())
+				e->next_second_ms = clock_steady_ms() + 1000;
+			r = second(e, err);
+		}
+	}
+	return r;
+}
+
+/* What the kernel still holds. */
+static int drain(struct engine *e, struct gs_error *err)
+{
+	const int64_t until = clock_steady_ms() + DRAIN_MOST_MS;
+	int r = 0;
+
+	while (r == 0 && clock_steady_ms() < until) {
+		size_t n = 0;
+		int what = gs_live_drain(e->live, GS_LIVE_DRAIN_MS, e->frames, GS_SOURCE_BATCH, &n, NULL);
+		r = n ? gs_corridor_frames(e->corridor, e->frames, n, err) : 0;
+		if (what < 0 || (n == 0 && what == GS_LIVE_FINE))
+			break;
+	}
+	return r;
+}
+
+/* The last of the stream, and until the writer has it for good. Windows are flushed. */
+static void finish(struct engine *e)
+{
+	const int64_t until = clock_steady_ms() + LAST_MS;
+	struct gs_error err = { 0 };
+	bool told = false, bots = false, ended = false;
+
+	while (clock_steady_ms() < until) {
+		if (!bots)
+			bots = bots_put(e, true);
+		if (bots && !told && !outbox_state(e->out).folding) {
+			told = balance_put(e, true);
+			ended = told && outbox_put(e->out, MESSAGE_END_, &(struct message_nothing){ 0 }, sizeof(struct message_nothing));
+		}
+		if (told && !ended)
+			ended = outbox_put(e->out, MESSAGE_END_, &(struct message_nothing){ 0 }, sizeof(struct message_nothing));
+		const int r = outbox_pump(e->out);
+		const struct outbox_state os = outbox_state(e->out);
+		if (ended && os.acked == os.put)
+			return;
+		struct pollfd p[] = { { e->writer, (short)(POLLIN | (r == MESSAGE_LATER ? POLLOUT : 0)), 0 }, { e->control, POLLIN, 0 } };
+		poll(p, 2, 100);
+		if (p[0].revents)
+			(void)writer_listen(e, &err);
+		if (p[1].revents)
+			parent_listen(e); /* a new writer may come from there */
+		if (e->control < 0 && e->writer < 0)
+			return; /* nobody is left to tell */
+	}
+}
+
+static int opened(struct engine *e, struct gs_error *err)
+{
+	const struct sensor_config *c = e->s->config;
+	const size_t memory = c->memory_bytes / e->s->n_engines;
+	const struct gs_live_options lo = { .interface = engine_interface(e->s, e->number), .filter = c->filter, .snaplen = (uint32_t)c->snaplen,
+					    .buffer_bytes = (uint32_t)c->buffer_bytes, .promiscuous = c->promiscuous, .include_udp = c->include_udp,
+					    .fanout_size = (uint16_t)c->workers, .fanout_id = (uint16_t)(e->s->fanout_id + e->number / (c->workers ? c->workers : 1)) };
+	const struct gs_watch_options wo = { .memory_bytes = memory / 8 * 3, .hash_seed = e->s->hash_seed, .processes = ENGINE_PROCESSES };
+	const struct gs_sighting_sink sink = { pass_on, e };
+	int r = gs_live_open(&lo, &e->live, err);
+
+	if (r == 0 && gs_ifaces_open(&e->ifaces, NULL) < 0)
+		e->ifaces = NULL; /* losses below stay unknown */
+	if (r == 0)
+		r = gs_watch_new(&wo, &e->watch, err);
+	const struct gs_corridor_options co = { .window_s = (int64_t)c->window_s, .memory_bytes = memory / 8 * 2, .hash_seed = e->s->hash_seed,
+						.include_udp = c->include_udp, .watch = e->watch };
+	if (r == 0)
+		r = gs_corridor_new(&co, &sink, &e->corridor, err);
+	if (r == 0)
+		r = outbox_new(memory / 8 * 2, e->s->hash_seed, &e->out, err);
+	if (r == 0)
+		e->to_outbox = outbox_sink(e->out);
+	return r;
+}
+
+static int closed_in(struct engine *e, struct gs_error *err)
+{
+	const struct sandbox_options so = { .role = ROLE_ENGINE, .packet_fd = gs_live_fd(e->live) };
+	struct sandbox_state state = { 0 };
+	int r = sandbox_user(&e->s->user, &state, err);
+
+	return r < 0 ? r : sandbox_lock(&so, &state, err);
+}
+
+int engine_run(const struct sensor *s, unsigned number, int control)
+{
+	struct engine *e = calloc(1, sizeof *e);
+	struct gs_error err = { 0 };
+
+	if (!e)
+		return CHILD_BROKEN;
+	e->s = s;
+	e->number = number;
+	e->control = control;
+	e->writer = e->teller = -1;
+	int r = opened(e, &err);
+	if (r == 0)
+		r = closed_in(e, &err);
+	if (r < 0) {
+		child_notice(control, ROLE_ENGINE, number, r == GS_ERR_NETWORK ? NOTICE_WARNING : NOTICE_FATAL, (unsigned)exit_code_of(r == GS_ERR_NOENT ? GS_ERR_NETWORK : r), "engine.open", "%s", err.text);
+		return r == GS_ERR_NOENT || r == GS_ERR_NETWORK ? CHILD_GONE : CHILD_BROKEN;
+	}
+	e->clock_gap_ns = clock_wall_ns() - clock_steady_ms() * 1000000;
+	e->next_second_ms = clock_steady_ms() + 1000;
+	interface_look(e);
+	struct gs_live_info info;
+	gs_live_info(e->live, &info);
+	if (*info.note)
+		notice(e, NOTICE_WARNING, "capture.note", info.note);
+	(void)message_send(control, MESSAGE_READY_, 0, &(struct message_nothing){ 0 }, sizeof(struct message_nothing), -1);
+	r = rounds(e, &err);
+	if (r == 0)
+		r = drain(e, &err);
+	losses_look(e);
+	if (r == 0)
+		r = gs_corridor_flush(e->corridor, &err);
+	if (r < 0)
+		fail(e, &err);
+	finish(e);
+	status_send(e);
+	return e->exit_status;
+}

@@ -1,0 +1,576 @@
+/*
+ * parent.c - starts the others, watches over them, starts them anew; the only process with rights, and so the one that parses nothing
+ *
+ * It never looks into a sighting: what comes to it are notices, signs of life and requests for a descriptor, each checked. A child that dies is started again after a
+ * pause that doubles up to BACKOFF_MOST_MS; one that gives no sign of life for SILENT_MS is killed first. At the end engines flush, then the writer commits, then
+ * the teller goes.
+ */
+#include "sensor/sensor.h"
+
+#include "sensor/notify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MOST_MS 30000
+#define LIVED_MS 60000       /* who lived that long starts over with the shortest pause */
+#define SILENT_MS 60000
+#define STOP_MOST_MS 15000   /* then who is left is killed */
+#define STATUS_MS 10000      /* between two lines for the service manager */
+#define CHILDREN_MAX (SENSOR_ENGINES_MAX + 2)
+
+struct child {
+	enum sensor_role role;
+	unsigned number;
+	pid_t pid;               /* 0: does not run */
+	int control;
+	bool ready, gone, was_ready;
+	unsigned fatal;          /* exit code that it asked for; 0: none */
+	int64_t started_ms, beat_ms, next_ms, backoff_ms;
+	uint64_t restarts;
+	char said[MESSAGE_TEXT]; /* the last trouble, not to be said again and again */
+	struct message_status status;
+};
+
+struct parent {
+	struct sensor *s;
+	struct child children[CHILDREN_MAX];
+	unsigned n;
+	struct message_store store;
+	struct notify notify;
+	int signals;
+	bool started, stopping, store_stopping;
+	int code;
+	int64_t stop_ms, next_status_ms, next_watchdog_ms;
+	struct message in;
+};
+
+static const char *role_word(const struct parent *p, const struct child *c)
+{
+	static const char *const words[ROLES] = { "parent", "engine", "writer", "teller" };
+
+	return c->role == ROLE_ENGINE ? engine_interface(p->s, c->number) : words[c->role];
+}
+
+static struct child *writer_of(struct parent *p)
+{
+	return &p->children[0];
+}
+
+/* ---- starting ---- */
+
+/* Only what it is given: a copy of another child's control socket would keep that one from seeing the parent's end. */
+static void child_descriptors(int control)
+{
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+	}
+	if (control > 3)
+		close_range(3, (unsigned)control - 1, 0);
+	close_range((unsigned)control + 1, ~0u, 0);
+}
+
+static void child_signals(void)
+{
+	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE }; /* a terminal's and a service manager's go to all; the parent says what is to be done */
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+		signal(ignored[i], SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int child_life(const struct parent *p, const struct child *c, int control)
+{
+	switch (c->role) {
+	case ROLE_ENGINE:
+		return engine_run(p->s, c->number, control);
+	case ROLE_WRITER:
+		return writer_run(p->s, control);
+	default:
+		return CHILD_BROKEN;
+	}
+}
+
+static void child_later(struct child *c)
+{
+	const int64_t now = clock_steady_ms();
+
+	c->backoff_ms = now - c->started_ms > LIVED_MS || !c->backoff_ms ? BACKOFF_FIRST_MS : c->backoff_ms * 2 < BACKOFF_MOST_MS ? c->backoff_ms * 2 : BACKOFF_MOST_MS;
+	c->next_ms = now + c->backoff_ms;
+}
+
+static void child_start(struct parent *p, struct child *c)
+{
+	struct gs_error err = { 0 };
+	int pair[2];
+
+	c->started_ms = c->beat_ms = clock_steady_ms();
+	c->ready = c->gone = false;
+	c->fatal = 0;
+	if (message_pair(pair, &err) < 0) {
+		say("%s", err.text);
+		child_later(c);
+		return;
+	}
+	fflush(NULL);
+	const pid_t pid = fork();
+	if (pid == 0) {
+		child_descriptors(pair[1]);
+		child_signals();
+		_exit(child_life(p, c, pair[1]));
+	}
+	close(pair[1]);
+	if (pid < 0) {
+		say("cannot start a process for %s: %s", role_word(p, c), strerror(errno));
+		close(pair[0]);
+		child_later(c);
+		return;
+	}
+	c->pid = pid;
+	c->control = pair[0];
+}
+
+/* A way from one to the other. Whoever cannot be told is about to end, and this with it. */
+static void connect_children(struct parent *p, struct child *a, struct child *b)
+{
+	struct message_peer to_a = { .role = b->role, .number = b->number }, to_b = { .role = a->role, .number = a->number };
+	struct gs_error err = { 0 };
+	int pair[2];
+
+	if (message_pair(pair, &err) < 0) {
+		say("%s", err.text);
+		return;
+	}
+	(void)message_send(a->control, MESSAGE_PEER_, 0, &to_a, sizeof to_a, pair[0]);
+	(void)message_send(b->control, MESSAGE_PEER_, 0, &to_b, sizeof to_b, pair[1]);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void child_ready(struct parent *p, struct child *c)
+{
+	c->ready = c->was_ready = true;
+	c->said[0] = '\0';
+	for (unsigned i = 0; i < p->n; i++) {
+		struct child *o = &p->children[i];
+		if (o != c && o->pid && o->ready && (o->role != ROLE_ENGINE || c->role != ROLE_ENGINE))
+			connect_children(p, c, o);
+	}
+	if (c->restarts)
+		say("%s: started again", role_word(p, c));
+}
+
+static void child_stop(struct child *c)
+{
+	if (c->pid)
+		(void)message_send(c->control, MESSAGE_STOP_, 0, &(struct message_nothing){ 0 }, sizeof(struct message_nothing), -1);
+}
+
+/* ---- what children say ---- */
+
+static void rights_say(void)
+{
+	char path[4096];
+	const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+
+	path[n > 0 ? n : 0] = '\0';
+	say("to capture packets it needs a right that this user has not: `sudo setcap cap_net_raw+ep %s` gives it to the program, `sudo systemctl start grescope` starts it with it",
+	    n > 0 ? path : "grescope");
+}
+
+static void notice_take(struct parent *p, struct child *c)
+{
+	const struct message_notice *n = &p->in.body.notice;
+	char text[MESSAGE_TEXT + 80];
+
+	snprintf(text, sizeof text, "%s", n->text);
+	if (n->level == NOTICE_FATAL && !c->was_ready)
+		c->fatal = n->code ? n->code : EXIT_STORE;
+	if (strcmp(c->said, n->text) != 0 || n->level == NOTICE_INFO) {
+		say("%s: %s", role_word(p, c), text);
+		if (n->level != NOTICE_INFO)
+			snprintf(c->said, sizeof c->said, "%s", n->text);
+	}
+	if (strcmp(n->key, "engine.confused") == 0 && c->role == ROLE_WRITER)
+		for (unsigned i = 0; i < p->n; i++)
+			if (p->children[i].role == ROLE_ENGINE && p->children[i].number == n->number && p->children[i].pid)
+				kill(p->children[i].pid, SIGKILL);
+}
+
+static void child_listen(struct parent *p, struct child *c)
+{
+	const char *why = "no message";
+	int r;
+
+	while ((r = message_receive(c->control, &p->in)) == MESSAGE_DONE) {
+		if (!message_check(&p->in, (struct gs_time){ clock_wall_ns() }, &why)) {
+			r = MESSAGE_BAD;
+			break;
+		}
+		c->beat_ms = clock_steady_ms();
+		switch (p->in.head.type) {
+		case MESSAGE_READY_:
+			child_ready(p, c);
+			break;
+		case MESSAGE_NOTICE_:
+			notice_take(p, c);
+			break;
+		case MESSAGE_STATUS_:
+			c->status = p->in.body.status;
+			break;
+		case MESSAGE_STORE_:
+			p->store = p->in.body.store;
+			break;
+		default:
+			r = MESSAGE_BAD;
+		}
+		if (r == MESSAGE_BAD)
+			break;
+	}
+	if (r == MESSAGE_BAD && c->pid) {
+		say("%s: said what cannot be (%s); it is killed", role_word(p, c), why);
+		kill(c->pid, SIGKILL);
+	}
+	if (r < 0) { /* nothing more comes from there */
+		close(c->control);
+		c->control = -1;
+	}
+}
+
+/* ---- the end of children ---- */
+
+static void stop_begin(struct parent *p, int code)
+{
+	if (p->stopping)
+		return;
+	p->stopping = true;
+	p->code = code;
+	p->stop_ms = clock_steady_ms();
+	notify_send(&p->notify, "STOPPING=1\nSTATUS=ending");
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->children[i].role == ROLE_ENGINE)
+			child_stop(&p->children[i]);
+}
+
+/* How it ended, in words. */
+static void death_say(struct parent *p, struct child *c, int status)
+{
+	const struct message_status *s = &c->status;
+	char what[64];
+
+	if (WIFSIGNALED(status))
+		snprintf(what, sizeof what, "was killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(what, sizeof what, "ended with status %d", WEXITSTATUS(status));
+	if (c->role == ROLE_ENGINE && c->was_ready && WIFSIGNALED(status))
+		say("%s: the engine %s; it is started again. Lost: %" PRIu64 " packets that were in open windows a second ago, and what came since", role_word(p, c), what,
+		    s->open_packets);
+	else if (WIFSIGNALED(status))
+		say("%s: %s; it is started again, what was acknowledged is in the store", role_word(p, c), what);
+}
+
+static void child_ended(struct parent *p, struct child *c, int status)
+{
+	if (c->control >= 0)
+		child_listen(p, c); /* its last words */
+	if (c->control >= 0)
+		close(c->control);
+	c->control = -1;
+	c->pid = 0;
+	c->ready = false;
+	const int code = WIFEXITED(status) ? WEXITSTATUS(status) : CHILD_BROKEN;
+	if (c->fatal && !p->stopping) {
+		if (c->role == ROLE_ENGINE && c->fatal == EXIT_RIGHTS)
+			rights_say();
+		stop_begin(p, (int)c->fatal);
+		return;
+	}
+	if (p->stopping) {
+		if (WIFSIGNALED(status))
+			say("%s: was killed by signal %d while it ended", role_word(p, c), WTERMSIG(status));
+		if (code != EXIT_DONE && p->code == EXIT_DONE)
+			p->code = c->role == ROLE_WRITER ? EXIT_STORE : EXIT_DAMAGED;
+		return;
+	}
+	death_say(p, c, status);
+	memset(&c->status, 0, sizeof c->status);
+	c->restarts++;
+	child_later(c);
+	c->gone = code == CHILD_GONE;
+	if (c->gone)
+		c->next_ms = clock_steady_ms() + 1000;
+}
+
+static void reap(struct parent *p)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (unsigned i = 0; i < p->n; i++)
+			if (p->children[i].pid == pid)
+				child_ended(p, &p->children[i], status);
+}
+
+/* ---- signals ---- */
+
+static void counters_say(struct parent *p)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct child *c = &p->children[i];
+		const struct message_status *s = &c->status;
+		if (c->role == ROLE_ENGINE)
+			say("%s: packets %" PRIu64 ", in sightings %" PRIu64 " (%" PRIu64 " in open windows), not GRE %" PRIu64 ", fragments %" PRIu64 "; lost in the ring %" PRIu64
+			    ", possibly below %" PRIu64 "; folded %" PRIu64 "; queue %" PRIu64 " of %" PRIu64 " KiB, rows sent %" PRIu64 ", acknowledged %" PRIu64
+			    "; bots %" PRIu64 "; started %" PRIu64 " times",
+			    s->source[0] ? s->source : role_word(p, c), s->tally.packets, s->tally.in_sightings, s->open_packets, s->tally.not_gre, s->tally.fragments,
+			    s->tally.dropped[GS_DROP_RING], s->tally.dropped[GS_DROP_BELOW], s->tally.folded_packets, s->queue_bytes >> 10, s->queue_cap_bytes >> 10,
+			    s->rows_sent, s->rows_acked, s->processes, c->restarts + 1);
+		else if (c->role == ROLE_WRITER)
+			say("writer: rows %" PRIu64 ", packets %" PRIu64 ", last commit %" PRIu64 " ms; store %" PRIu64 " MiB, disk free %" PRIu64 " MiB; started %" PRIu64 " times",
+			    p->store.rows, p->store.packets, p->store.commit_us / 1000, p->store.file_bytes >> 20, p->store.disk_free_bytes >> 20, c->restarts + 1);
+	}
+}
+
+static void reload(struct parent *p)
+{
+	notify_send(&p->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_steady_ms() * 1000);
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->children[i].pid)
+			(void)message_send(p->children[i].control, MESSAGE_RELOAD_, 0, &(struct message_nothing){ 0 }, sizeof(struct message_nothing), -1);
+	notify_send(&p->notify, "READY=1");
+}
+
+static void signals_take(struct parent *p)
+{
+	struct signalfd_siginfo si;
+
+	while (read(p->signals, &si, sizeof si) == sizeof si) {
+		switch (si.ssi_signo) {
+		case SIGCHLD:
+			reap(p);
+			break;
+		case SIGTERM:
+		case SIGINT:
+			stop_begin(p, EXIT_DONE);
+			break;
+		case SIGHUP:
+			reload(p);
+			break;
+		case SIGUSR1:
+			counters_say(p);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static int signals_open(struct parent *p)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return p->signals;
+}
+
+/* ---- time ---- */
+
+/* Whether all that was to be started stands, or waits for its interface. */
+static bool all_started(const struct parent *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (!p->children[i].was_ready && !(p->children[i].role == ROLE_ENGINE && p->children[i].restarts))
+			return false;
+	return true;
+}
+
+static void started(struct parent *p)
+{
+	struct sandbox_state sandbox = { .user = p->s->user.set };
+	const struct config_list *l = &p->s->config->interfaces;
+	char names[512];
+	size_t at = 0;
+
+	sandbox_available(&sandbox);
+	for (unsigned i = 0; i < l->n && at < sizeof names; i++)
+		at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", l->item[i]);
+	say("watching %s with %u %s; protected: %s", names, p->s->n_engines, p->s->n_engines == 1 ? "engine" : "engines", sandbox.text);
+	p->started = true;
+	notify_send(&p->notify, "READY=1\nSTATUS=watching %s", names);
+}
+
+static bool interface_there(const struct parent *p, const struct child *c)
+{
+	const char *name = engine_interface(p->s, c->number);
+
+	return strcmp(name, "any") == 0 || if_nametoindex(name) != 0;
+}
+
+static void children_tend(struct parent *p)
+{
+	const int64_t now = clock_steady_ms();
+
+	for (unsigned i = 0; i < p->n; i++) {
+		struct child *c = &p->children[i];
+		if (c->pid && now - c->beat_ms > SILENT_MS) {
+			say("%s: no sign of life for %d s; it is killed", role_word(p, c), SILENT_MS / 1000);
+			c->beat_ms = now;
+			kill(c->pid, SIGKILL);
+		}
+		if (c->pid || p->stopping || now < c->next_ms)
+			continue;
+		if (c->role == ROLE_ENGINE && !writer_of(p)->was_ready) /* a store that cannot be opened ends the program before anything is captured */
+			continue;
+		if (c->gone && !interface_there(p, c))
+			c->next_ms = now + 1000;
+		else
+			child_start(p, c);
+	}
+	if (!p->started && !p->stopping && all_started(p))
+		started(p);
+}
+
+static bool engines_run(const struct parent *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->children[i].role == ROLE_ENGINE && p->children[i].pid)
+			return true;
+	return false;
+}
+
+static bool any_run(const struct parent *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->children[i].pid)
+			return true;
+	return false;
+}
+
+/* What is left to do until all have ended. */
+static void stop_tend(struct parent *p)
+{
+	struct child *w = writer_of(p);
+	const int64_t now = clock_steady_ms();
+
+	if (engines_run(p) && !w->pid && w->was_ready && w->next_ms) { /* the writer died: one more, now, for what the engines hold */
+		w->next_ms = 0;
+		child_start(p, w);
+	}
+	if (!engines_run(p) && !p->store_stopping) {
+		p->store_stopping = true;
+		for (unsigned i = 0; i < p->n; i++)
+			if (p->children[i].role != ROLE_ENGINE)
+				child_stop(&p->children[i]);
+	}
+	if (now - p->stop_ms < STOP_MOST_MS && (w->pid || !engines_run(p)))
+		return;
+	for (unsigned i = 0; i < p->n; i++) {
+		struct child *c = &p->children[i];
+		if (!c->pid)
+			continue;
+		if (c->role == ROLE_ENGINE)
+			say("%s: could not give its last rows to the store; lost: %" PRIu64 " KiB of rows and %" PRIu64 " packets in open windows", role_word(p, c),
+			    c->status.queue_bytes >> 10, c->status.open_packets);
+		kill(c->pid, SIGKILL);
+	}
+}
+
+static void service_tell(struct parent *p)
+{
+	const int64_t now = clock_steady_ms();
+	uint64_t packets = 0, lost = 0;
+
+	if (p->notify.watchdog_us && now >= p->next_watchdog_ms) {
+		notify_send(&p->notify, "WATCHDOG=1");
+		p->next_watchdog_ms = now + (int64_t)(p->notify.watchdog_us / 1000);
+	}
+	if (p->stopping || !p->started || now < p->next_status_ms)
+		return;
+	for (unsigned i = 0; i < p->n; i++) {
+		packets += p->children[i].status.tally.packets;
+		lost += gs_tally_sensor_lost(&p->children[i].status.tally);
+	}
+	notify_send(&p->notify, "STATUS=%" PRIu64 " packets seen, %" PRIu64 " lost, %" PRIu64 " rows kept", packets, lost, p->store.rows);
+	p->next_status_ms = now + STATUS_MS;
+}
+
+/* How long nothing needs to be done, at most a second. */
+static int idle_ms(const struct parent *p)
+{
+	const int64_t now = clock_steady_ms();
+	int64_t left = 1000;
+
+	if (p->stopping)
+		left = 100;
+	for (unsigned i = 0; i < p->n; i++)
+		if (!p->children[i].pid && p->children[i].next_ms - now < left)
+			left = p->children[i].next_ms - now;
+	if (p->notify.watchdog_us && p->next_watchdog_ms - now < left)
+		left = p->next_watchdog_ms - now;
+	return left < 10 ? 10 : (int)left;
+}
+
+int parent_run(struct sensor *s)
+{
+	struct parent *p = calloc(1, sizeof *p);
+	struct pollfd fds[CHILDREN_MAX + 1];
+
+	if (!p || s->n_engines > SENSOR_ENGINES_MAX) {
+		say("more than %u engines (interfaces times workers)", SENSOR_ENGINES_MAX);
+		free(p);
+		return EXIT_USAGE;
+	}
+	p->s = s;
+	p->children[p->n++] = (struct child){ .role = ROLE_WRITER, .control = -1 };
+	for (unsigned i = 0; i < s->n_engines; i++)
+		p->children[p->n++] = (struct child){ .role = ROLE_ENGINE, .number = i, .control = -1 };
+	notify_open(&p->notify);
+	if (signals_open(p) < 0) {
+		say("cannot wait for signals: %s", strerror(errno));
+		free(p);
+		return EXIT_RIGHTS;
+	}
+	while (!p->stopping || any_run(p)) {
+		children_tend(p);
+		if (p->stopping)
+			stop_tend(p);
+		service_tell(p);
+		fds[0] = (struct pollfd){ p->signals, POLLIN, 0 };
+		for (unsigned i = 0; i < p->n; i++)
+			fds[i + 1] = (struct pollfd){ p->children[i].control, POLLIN, 0 };
+		poll(fds, p->n + 1, idle_ms(p));
+		for (unsigned i = 0; i < p->n; i++)
+			if (fds[i + 1].revents && p->children[i].control >= 0)
+				child_listen(p, &p->children[i]);
+		if (fds[0].revents)
+			signals_take(p);
+	}
+	const int code = p->code;
+	close(p->signals);
+	free(p);
+	return code;
+}
