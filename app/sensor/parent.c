@@ -7,6 +7,7 @@
  */
 #include "sensor/sensor.h"
 
+#include "sensor/evidence.h"
 #include "sensor/notify.h"
 
 #include <errno.h>
@@ -26,6 +27,8 @@
 #define LIVED_MS 60000       /* who lived that long starts over with the shortest pause */
 #define SILENT_MS 60000
 #define STOP_MOST_MS 12000   /* then who is left is killed */
+#define EVIDENCE_MS 60000    /* between two looks at how much evidence there is */
+#define EVIDENCE_PAUSE_MS 200  /* between two files of one engine: who asks oftener waits, so that one that was taken over cannot have all old ones removed at once */
 #define STATUS_MS 10000      /* between two lines for the service manager */
 #define CHILDREN_MAX (SENSOR_ENGINES_MAX + 2)
 
@@ -38,6 +41,9 @@ struct child {
 	unsigned fatal;          /* exit code that it asked for; 0: none */
 	int64_t started_ms, beat_ms, next_ms, backoff_ms;
 	uint64_t restarts;
+	int64_t file_ms;         /* when it was given the last evidence file */
+	bool file_asked;         /* and wants another */
+	int64_t file_ns;         /* whose first packet is of that time */
 	char said[MESSAGE_TEXT]; /* the last trouble, not to be said again and again */
 	struct message_status status;
 };
@@ -48,6 +54,8 @@ struct parent {
 	unsigned n;
 	struct message_store store;
 	struct notify notify;
+	struct evidence *evidence; /* NULL: packets are not kept */
+	int64_t next_evidence_ms;
 	int signals;
 	bool started, stopping, store_stopping;
 	int code;
@@ -120,7 +128,7 @@ static void child_start(struct parent *p, struct child *c)
 	int pair[2];
 
 	c->started_ms = c->beat_ms = clock_steady_ms();
-	c->ready = c->gone = false;
+	c->ready = c->gone = c->file_asked = false;
 	c->fatal = 0;
 	if (message_pair(pair, &err) < 0) {
 		say("%s", err.text);
@@ -212,6 +220,76 @@ static void notice_take(struct parent *p, struct child *c)
 				kill(p->children[i].pid, SIGKILL);
 }
 
+/* The time goes into the file's name, which decides what is removed first: not later than now, and no more than an hour before. */
+static struct gs_time packet_time(int64_t ns)
+{
+	const int64_t now = clock_wall_ns(), least = now - 3600 * GS_NS_PER_S;
+
+	return (struct gs_time){ ns > now ? now : ns < least ? least : ns };
+}
+
+/* The next evidence file for an engine, or none and why. */
+static void evidence_give(struct parent *p, struct child *c)
+{
+	const int64_t now = clock_steady_ms();
+	struct message_opened o = { 0 };
+	struct gs_error err = { 0 };
+	char name[EVIDENCE_NAME_MAX];
+	int fd = -1, r;
+
+	c->file_asked = false;
+	if (!p->evidence || c->role != ROLE_ENGINE)
+		r = gs_fail(&err, GS_ERR_USAGE, "packets are not kept");
+	else
+		r = evidence_next(p->evidence, c->number, packet_time(c->file_ns), p->s->config->pcap_file_bytes, &fd, name, &err);
+	if (r == 0) {
+		c->file_ms = now;
+		snprintf(o.name, sizeof o.name, "%s", name);
+	} else {
+		snprintf(o.trouble, sizeof o.trouble, "%s", err.text);
+		if (strcmp(c->said, err.text) != 0)
+			say("%s: %s", role_word(p, c), err.text);
+		snprintf(c->said, sizeof c->said, "%s", err.text);
+	}
+	(void)message_send(c->control, MESSAGE_OPENED_, 0, &o, sizeof o, fd);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int evidence_begin(struct parent *p)
+{
+	const struct sensor_config *c = p->s->config;
+	struct gs_error err = { 0 };
+
+	if (!*c->pcap_dir)
+		return 0;
+	p->evidence = malloc(sizeof *p->evidence);
+	if (!p->evidence || evidence_open(p->evidence, c->pcap_dir, c->sensor, c->pcap_max_bytes, &err) < 0) {
+		say("%s", p->evidence ? err.text : "out of memory");
+		free(p->evidence);
+		return EXIT_CONFIG;
+	}
+	return 0;
+}
+
+/* Files grow between two openings. */
+static void evidence_tend(struct parent *p)
+{
+	const int64_t now = clock_steady_ms();
+	struct gs_error err = { 0 };
+
+	for (unsigned i = 0; i < p->n; i++) {
+		struct child *c = &p->children[i];
+		if (c->file_asked && c->control >= 0 && now - c->file_ms >= EVIDENCE_PAUSE_MS)
+			evidence_give(p, c);
+	}
+	if (!p->evidence || now < p->next_evidence_ms)
+		return;
+	p->next_evidence_ms = now + EVIDENCE_MS;
+	if (evidence_tick(p->evidence, NULL, &err) < 0)
+		say("%s", err.text);
+}
+
 static void child_listen(struct parent *p, struct child *c)
 {
 	const char *why = "no message";
@@ -235,6 +313,10 @@ static void child_listen(struct parent *p, struct child *c)
 			break;
 		case MESSAGE_STORE_:
 			p->store = p->in.body.store;
+			break;
+		case MESSAGE_OPEN_:
+			c->file_asked = true;
+			c->file_ns = p->in.body.open.time_ns;
 			break;
 		default:
 			r = MESSAGE_BAD;
@@ -526,9 +608,13 @@ static int idle_ms(const struct parent *p)
 
 	if (p->stopping)
 		left = 100;
-	for (unsigned i = 0; i < p->n; i++)
-		if (!p->children[i].pid && p->children[i].next_ms - now < left)
-			left = p->children[i].next_ms - now;
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct child *c = &p->children[i];
+		if (!c->pid && c->next_ms - now < left)
+			left = c->next_ms - now;
+		if (c->file_asked && c->file_ms + EVIDENCE_PAUSE_MS - now < left)
+			left = c->file_ms + EVIDENCE_PAUSE_MS - now;
+	}
 	if (p->notify.watchdog_us && p->next_watchdog_ms - now < left)
 		left = p->next_watchdog_ms - now;
 	return left < 10 ? 10 : (int)left;
@@ -548,6 +634,11 @@ int parent_run(struct sensor *s)
 	p->children[p->n++] = (struct child){ .role = ROLE_WRITER, .control = -1 };
 	for (unsigned i = 0; i < s->n_engines; i++)
 		p->children[p->n++] = (struct child){ .role = ROLE_ENGINE, .number = i, .control = -1 };
+	const int evidence = evidence_begin(p);
+	if (evidence) {
+		free(p);
+		return evidence;
+	}
 	notify_open(&p->notify);
 	if (signals_open(p) < 0) {
 		say("cannot wait for signals: %s", strerror(errno));
@@ -556,6 +647,7 @@ int parent_run(struct sensor *s)
 	}
 	while (!p->stopping || any_run(p)) {
 		children_tend(p);
+		evidence_tend(p);
 		if (p->stopping)
 			stop_tend(p);
 		service_tell(p);
@@ -571,6 +663,7 @@ int parent_run(struct sensor *s)
 	}
 	const int code = p->code;
 	close(p->signals);
+	free(p->evidence);
 	free(p);
 	return code;
 }

@@ -216,7 +216,16 @@ static int rules_memory(scmp_filter_ctx f)
 	return r < 0 ? r : seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
-static int rules_engine(scmp_filter_ctx f, int packet_fd)
+/* Files that were opened by another process, to write to. What is no file, the capture's socket, is not. */
+static int rules_keeper(scmp_filter_ctx f, int packet_fd)
+{
+	int r = packet_fd < 0 ? seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(write), 0) :
+				seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)packet_fd));
+
+	return r < 0 ? r : seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ftruncate), 0);
+}
+
+static int rules_engine(scmp_filter_ctx f, int packet_fd, bool keeps)
 {
 	static const unsigned long controls[] = { SIOCGIFFLAGS, SIOCGIFNAME, SIOCGIFINDEX, SIOCGIFMTU, SIOCETHTOOL };
 	const struct scmp_arg_cmp not_packet = SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)packet_fd);
@@ -224,7 +233,9 @@ static int rules_engine(scmp_filter_ctx f, int packet_fd)
 
 	for (size_t i = 0; r == 0 && i < sizeof controls / sizeof *controls; i++)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, controls[i]));
-	if (r == 0)
+	if (r == 0 && keeps)
+		r = rules_keeper(f, packet_fd);
+	else if (r == 0)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO)); /* last words of the C library */
 	if (r == 0)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(writev), 1, SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO));
@@ -247,7 +258,7 @@ static int lock_calls(const struct sandbox_options *o, struct sandbox_state *ret
 	if (r == 0)
 		r = RULES(f, SCMP_ACT_KILL_PROCESS, calls_never);
 	if (r == 0)
-		r = o->role == ROLE_ENGINE ? rules_engine(f, o->packet_fd) : RULES(f, SCMP_ACT_ALLOW, calls_writer);
+		r = o->role == ROLE_ENGINE ? rules_engine(f, o->packet_fd, o->keeps) : RULES(f, SCMP_ACT_ALLOW, calls_writer);
 	if (r == 0)
 		r = seccomp_load(f);
 	seccomp_release(f);

@@ -10,6 +10,8 @@
  */
 #include "sensor/sensor.h"
 
+#include "sensor/retention.h"
+
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@
 #define ROUND_MESSAGES 64       /* of one engine between two looks at the others */
 #define SETTLE_S 300            /* rollups are brought up to the last row so often */
 #define DATABASES_S 60          /* looked at for new editions */
+#define FULL_STEPS 8            /* of making room, before a writer that met a full disk or quota ends */
 #define OLD_BOTS 65536u         /* processes of engines that died, in this input */
 #define EPOCH_MOST_S 60         /* that engines may take to end an epoch; then it ends without the one that does not */
 #define DAY_NS (INT64_C(86400) * GS_NS_PER_S)
@@ -63,6 +66,7 @@ struct writer {
 	dev_t device;
 	ino_t inode;
 	uint16_t sensor;
+	struct retention retention;
 	struct bots old;
 	struct peer peers[SENSOR_ENGINES_MAX];
 	struct message in;
@@ -489,6 +493,36 @@ static bool still_there(const struct writer *w)
 	return stat(w->path, &st) == 0 && st.st_dev == w->device && st.st_ino == w->inode;
 }
 
+/* Old rows go, a slice at a time. What is not committed yet is, before it: pruning is a transaction of its own. */
+static int retain(struct writer *w, struct gs_error *err)
+{
+	const struct gs_time now = { clock_wall_ns() };
+	char said[300];
+
+	if (!retention_due(&w->retention, now))
+		return 0;
+	int r = w->dirty || w->rows_since ? commit(w, false, err) : 0;
+	if (r == 0)
+		r = retention_tick(&w->retention, w->store, now, said, sizeof said, err);
+	if (r == 0 && *said)
+		told(w, NOTICE_INFO, 0, "store.pruned", said);
+	return r;
+}
+
+/* A full disk or quota: where old rows may go, some do before this process ends, so that the next one has room for what the engines kept. */
+static void make_room(struct writer *w)
+{
+	struct gs_error err = { 0 };
+	unsigned i = 0;
+
+	while (i < FULL_STEPS && retention_full(&w->retention, w->store, &err) == 0)
+		i++;
+	if (i == 0)
+		told(w, NOTICE_TROUBLE, 0, "store.full", err.text);
+	else
+		told(w, NOTICE_WARNING, 0, "store.room", "the disk or the quota is full: the oldest rows went to make room, their hourly sums stay");
+}
+
 static int second(struct writer *w, struct gs_error *err)
 {
 	int r = 0;
@@ -502,6 +536,8 @@ static int second(struct writer *w, struct gs_error *err)
 		epoch_ask(w);
 	if (w->seconds % SETTLE_S == 0)
 		r = gs_store_settle(w->store, err);
+	if (r == 0)
+		r = retain(w, err);
 	status_send(w);
 	return r;
 }
@@ -621,6 +657,8 @@ static void ended(struct writer *w, const struct gs_error *err, int r)
 
 	child_notice(w->control, ROLE_WRITER, 0, r == GS_ERR_USAGE || r == GS_ERR_CONFIG || r == GS_ERR_FORMAT ? NOTICE_FATAL : NOTICE_TROUBLE,
 	             (unsigned)store_exit_code(r), full ? "store.full" : "store.failed", "%s", err->text);
+	if (full)
+		make_room(w);
 }
 
 int writer_run(const struct sensor *s, int control)
@@ -633,6 +671,8 @@ int writer_run(const struct sensor *s, int control)
 		return CHILD_BROKEN;
 	w->s = s;
 	w->options = *s->options;
+	w->options.own_databases = true; /* one that is overwritten in place must not take this process with it */
+	retention_init(&w->retention, s->config->retention_age_s, s->config->retention_bytes);
 	w->control = control;
 	w->teller = -1;
 	for (unsigned e = 0; e < SENSOR_ENGINES_MAX; e++)
