@@ -50,6 +50,7 @@ struct options {
 	size_t memory_bytes;
 	const char *asn_db[MAX_VALUES], *city_db[MAX_VALUES];
 	size_t n_asn_db, n_city_db;
+	bool own_databases;      /* read into memory: for a process that runs for long */
 	struct gs_log_options logs; /* what logs do not say themselves */
 	const char *sensor;
 	const char *store;       /* NULL: the default */

@@ -65,7 +65,7 @@ static const struct verb verbs[] = {
 	{ "doctor", "[options]", "is all well: store, databases, disk, gaps in time, losses; and what to do",
 	  "  grescope doctor\n"
 	  "  grescope doctor --store /var/lib/grescope/store.db --format json\n",
-	  OPT_STORE | OPT_DATA | OPT_DOCTOR, cmd_doctor },
+	  OPT_STORE | OPT_DATA | OPT_DOCTOR | OPT_CONFIG, cmd_doctor },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

@@ -26,6 +26,7 @@
 #define DRAIN_MOST_MS 400      /* at the end, however much still comes in */
 #define LAST_MS 30000          /* for the writer to acknowledge the last of it; the parent is less patient */
 #define BOTS_EVERY_S 60
+#define ENGINE_SEARCHES 10000 /* for bots, a second: a tenth of a processor at most, whatever is made to look like one */
 #define STEP_NS (GS_NS_PER_S / 2) /* the wall clock moved so much against the steady one: it was set */
 
 struct engine {
@@ -519,7 +520,7 @@ static int opened(struct engine *e, struct gs_error *err)
 	const struct gs_live_options lo = { .interface = engine_interface(e->s, e->number), .filter = c->filter, .snaplen = (uint32_t)c->snaplen,
 					    .buffer_bytes = (uint32_t)c->buffer_bytes, .promiscuous = c->promiscuous, .include_udp = c->include_udp,
 					    .fanout_size = (uint16_t)c->workers, .fanout_id = (uint16_t)(e->s->fanout_id + e->number / (c->workers ? c->workers : 1)) };
-	const struct gs_watch_options wo = { .memory_bytes = memory / 8 * 3, .hash_seed = e->s->hash_seed, .processes = ENGINE_PROCESSES };
+	const struct gs_watch_options wo = { .memory_bytes = memory / 8 * 3, .hash_seed = e->s->hash_seed, .processes = ENGINE_PROCESSES, .searches_per_s = ENGINE_SEARCHES };
 	const struct gs_sighting_sink sink = { pass_on, e };
 	int r = gs_live_open(&lo, &e->live, err);
 
