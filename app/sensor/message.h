@@ -7,7 +7,7 @@
  * nothing else.
  *
  *	parent -> all      PEER (a descriptor), STOP, RELOAD, OPENED (a descriptor)
- *	all -> parent      READY, NOTICE, OPEN; engine STATUS, writer STORE (once a second: also the sign of life)
+ *	all -> parent      READY, NOTICE, OPEN; engine STATUS, writer STORE, teller ACK (once a second: also the sign of life)
  *	engine -> writer   SIGHTINGS, BALANCE, BOTS, EPOCH, END: the stream. seq counts its messages from 1 on
  *	writer -> engine   HELLO, PREPARE, ACK, EPOCH (end it, please)
  *	engine -> teller   SIGHTINGS (a copy, as far as the teller keeps up), STATUS, PULSE

@@ -70,13 +70,14 @@ static struct child *writer_of(struct parent *p)
 /* ---- starting ---- */
 
 /* Only what it is given: a copy of another child's control socket would keep that one from seeing the parent's end. */
-static void child_descriptors(int control)
+static void child_descriptors(enum sensor_role role, int control)
 {
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
-		dup2(null, STDOUT_FILENO);
+		if (role != ROLE_TELLER) /* who draws the page on it, where it is a terminal */
+			dup2(null, STDOUT_FILENO);
 	}
 	if (control > 3)
 		close_range(3, (unsigned)control - 1, 0);
@@ -101,6 +102,8 @@ static int child_life(const struct parent *p, const struct child *c, int control
 		return engine_run(p->s, c->number, control);
 	case ROLE_WRITER:
 		return writer_run(p->s, control);
+	case ROLE_TELLER:
+		return teller_run(p->s, control);
 	default:
 		return CHILD_BROKEN;
 	}
@@ -130,7 +133,7 @@ static void child_start(struct parent *p, struct child *c)
 	fflush(NULL);
 	const pid_t pid = fork();
 	if (pid == 0) {
-		child_descriptors(pair[1]);
+		child_descriptors(c->role, pair[1]);
 		child_signals();
 		_exit(child_life(p, c, pair[1]));
 	}
@@ -193,6 +196,25 @@ static void rights_say(void)
 	    n > 0 ? path : "grescope");
 }
 
+static struct child *teller_of(struct parent *p)
+{
+	return &p->children[p->n - 1];
+}
+
+/* Lines would run into the page that the teller draws on the same terminal; it shows notices itself. */
+static bool page_shown(struct parent *p)
+{
+	return p->started && !p->stopping && teller_of(p)->ready && !p->s->options->quiet && isatty(STDERR_FILENO);
+}
+
+static void notice_pass_on(struct parent *p, const struct message_notice *n)
+{
+	const struct child *t = teller_of(p);
+
+	if (t->pid && t->ready && n->role != ROLE_TELLER)
+		(void)message_send(t->control, MESSAGE_NOTICE_, 0, n, sizeof *n, -1);
+}
+
 static void notice_take(struct parent *p, struct child *c)
 {
 	const struct message_notice *n = &p->in.body.notice;
@@ -201,8 +223,10 @@ static void notice_take(struct parent *p, struct child *c)
 	snprintf(text, sizeof text, "%s", n->text);
 	if (n->level == NOTICE_FATAL && !c->was_ready)
 		c->fatal = n->code ? n->code : EXIT_STORE;
+	notice_pass_on(p, n);
 	if (strcmp(c->said, n->text) != 0 || n->level == NOTICE_INFO) {
-		say("%s: %s", role_word(p, c), text);
+		if (!page_shown(p))
+			say("%s: %s", role_word(p, c), text);
 		if (n->level != NOTICE_INFO)
 			snprintf(c->said, sizeof c->said, "%s", n->text);
 	}
@@ -235,6 +259,8 @@ static void child_listen(struct parent *p, struct child *c)
 			break;
 		case MESSAGE_STORE_:
 			p->store = p->in.body.store;
+			break;
+		case MESSAGE_ACK_: /* the teller's sign of life */
 			break;
 		default:
 			r = MESSAGE_BAD;
@@ -443,7 +469,7 @@ static void children_tend(struct parent *p)
 		}
 		if (c->pid || p->stopping || now < c->next_ms)
 			continue;
-		if (c->role == ROLE_ENGINE && !writer_of(p)->was_ready) /* a store that cannot be opened ends the program before anything is captured */
+		if (c->role != ROLE_WRITER && !writer_of(p)->was_ready) /* a store that cannot be opened ends the program before anything is captured */
 			continue;
 		if (c->gone && !interface_there(p, c))
 			c->next_ms = now + 1000;
@@ -548,6 +574,7 @@ int parent_run(struct sensor *s)
 	p->children[p->n++] = (struct child){ .role = ROLE_WRITER, .control = -1 };
 	for (unsigned i = 0; i < s->n_engines; i++)
 		p->children[p->n++] = (struct child){ .role = ROLE_ENGINE, .number = i, .control = -1 };
+	p->children[p->n++] = (struct child){ .role = ROLE_TELLER, .control = -1 };
 	notify_open(&p->notify);
 	if (signals_open(p) < 0) {
 		say("cannot wait for signals: %s", strerror(errno));
