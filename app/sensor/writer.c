@@ -460,6 +460,8 @@ static void parent_listen(struct writer *w)
 			w->stop = true;
 		else if (w->in.head.type == MESSAGE_RELOAD_)
 			databases_again(w, true);
+		else if (w->in.head.type == MESSAGE_LIMITS_)
+			retention_init(&w->retention, w->in.body.limits.retention_age_s, w->in.body.limits.retention_bytes);
 	}
 	if (r < 0) { /* the parent is gone: engines end too, and say so */
 		w->control = -1;
