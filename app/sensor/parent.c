@@ -27,7 +27,6 @@
 #define LIVED_MS 60000       /* who lived that long starts over with the shortest pause */
 #define SILENT_MS 60000
 #define STOP_MOST_MS 12000   /* then who is left is killed */
-#define EVIDENCE_MS 60000    /* between two looks at how much evidence there is */
 #define EVIDENCE_PAUSE_MS 200  /* between two files of one engine: who asks oftener waits, so that one that was taken over cannot have all old ones removed at once */
 #define STATUS_MS 10000      /* between two lines for the service manager */
 #define CHILDREN_MAX (SENSOR_ENGINES_MAX + 2)
@@ -54,7 +53,8 @@ struct parent {
 	unsigned n;
 	struct message_store store;
 	struct notify notify;
-	struct evidence *evidence; /* NULL: packets are not kept */
+	struct evidence evidence;
+	bool evidence_on;
 	int64_t next_evidence_ms;
 	int signals;
 	bool started, stopping, store_stopping;
@@ -78,13 +78,14 @@ static struct child *writer_of(struct parent *p)
 /* ---- starting ---- */
 
 /* Only what it is given: a copy of another child's control socket would keep that one from seeing the parent's end. */
-static void child_descriptors(int control)
+static void child_descriptors(enum sensor_role role, int control)
 {
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
-		dup2(null, STDOUT_FILENO);
+		if (role != ROLE_TELLER) /* who draws the page on it, where it is a terminal */
+			dup2(null, STDOUT_FILENO);
 	}
 	if (control > 3)
 		close_range(3, (unsigned)control - 1, 0);
@@ -109,6 +110,8 @@ static int child_life(const struct parent *p, const struct child *c, int control
 		return engine_run(p->s, c->number, control);
 	case ROLE_WRITER:
 		return writer_run(p->s, control);
+	case ROLE_TELLER:
+		return teller_run(p->s, control);
 	default:
 		return CHILD_BROKEN;
 	}
@@ -138,7 +141,7 @@ static void child_start(struct parent *p, struct child *c)
 	fflush(NULL);
 	const pid_t pid = fork();
 	if (pid == 0) {
-		child_descriptors(pair[1]);
+		child_descriptors(c->role, pair[1]);
 		child_signals();
 		_exit(child_life(p, c, pair[1]));
 	}
@@ -201,6 +204,25 @@ static void rights_say(void)
 	    n > 0 ? path : "grescope");
 }
 
+static struct child *teller_of(struct parent *p)
+{
+	return &p->children[p->n - 1];
+}
+
+/* Lines would run into the page that the teller draws on the same terminal; it shows notices itself. */
+static bool page_shown(struct parent *p)
+{
+	return p->started && !p->stopping && teller_of(p)->ready && !p->s->options->quiet && isatty(STDERR_FILENO);
+}
+
+static void notice_pass_on(struct parent *p, const struct message_notice *n)
+{
+	const struct child *t = teller_of(p);
+
+	if (t->pid && t->ready && n->role != ROLE_TELLER)
+		(void)message_send(t->control, MESSAGE_NOTICE_, 0, n, sizeof *n, -1);
+}
+
 static void notice_take(struct parent *p, struct child *c)
 {
 	const struct message_notice *n = &p->in.body.notice;
@@ -209,8 +231,10 @@ static void notice_take(struct parent *p, struct child *c)
 	snprintf(text, sizeof text, "%s", n->text);
 	if (n->level == NOTICE_FATAL && !c->was_ready)
 		c->fatal = n->code ? n->code : EXIT_STORE;
+	notice_pass_on(p, n);
 	if (strcmp(c->said, n->text) != 0 || n->level == NOTICE_INFO) {
-		say("%s: %s", role_word(p, c), text);
+		if (!page_shown(p))
+			say("%s: %s", role_word(p, c), text);
 		if (n->level != NOTICE_INFO)
 			snprintf(c->said, sizeof c->said, "%s", n->text);
 	}
@@ -228,65 +252,43 @@ static struct gs_time packet_time(int64_t ns)
 	return (struct gs_time){ ns > now ? now : ns < least ? least : ns };
 }
 
-/* The next evidence file for an engine, or none and why. */
-static void evidence_give(struct parent *p, struct child *c)
+/* The next file of packets, made by the one process that may make files anywhere; the engine gets no more of it than the descriptor. */
+static void evidence_answer(struct parent *p, struct child *c)
 {
-	const int64_t now = clock_steady_ms();
-	struct message_opened o = { 0 };
+	struct message_opened answer = { 0 };
 	struct gs_error err = { 0 };
 	char name[EVIDENCE_NAME_MAX];
-	int fd = -1, r;
+	int fd = -1;
 
 	c->file_asked = false;
-	if (!p->evidence || c->role != ROLE_ENGINE)
-		r = gs_fail(&err, GS_ERR_USAGE, "packets are not kept");
-	else
-		r = evidence_next(p->evidence, c->number, packet_time(c->file_ns), p->s->config->pcap_file_bytes, &fd, name, &err);
-	if (r == 0) {
-		c->file_ms = now;
-		snprintf(o.name, sizeof o.name, "%s", name);
+	c->file_ms = clock_steady_ms();
+	if (!p->evidence_on || c->role != ROLE_ENGINE ||
+	    evidence_next(&p->evidence, c->number, packet_time(c->file_ns), p->s->config->pcap_file_bytes, &fd, name, &err) < 0) {
+		snprintf(answer.trouble, sizeof answer.trouble, "%s", *err.text ? err.text : "no evidence is kept");
+		if (*err.text)
+			say("%s", err.text);
 	} else {
-		snprintf(o.trouble, sizeof o.trouble, "%s", err.text);
-		if (strcmp(c->said, err.text) != 0)
-			say("%s: %s", role_word(p, c), err.text);
-		snprintf(c->said, sizeof c->said, "%s", err.text);
+		snprintf(answer.name, sizeof answer.name, "%s", name);
 	}
-	(void)message_send(c->control, MESSAGE_OPENED_, 0, &o, sizeof o, fd);
+	(void)message_send(c->control, MESSAGE_OPENED_, 0, &answer, sizeof answer, fd);
 	if (fd >= 0)
 		close(fd);
 }
 
-static int evidence_begin(struct parent *p)
-{
-	const struct sensor_config *c = p->s->config;
-	struct gs_error err = { 0 };
-
-	if (!*c->pcap_dir)
-		return 0;
-	p->evidence = malloc(sizeof *p->evidence);
-	if (!p->evidence || evidence_open(p->evidence, c->pcap_dir, c->sensor, c->pcap_max_bytes, &err) < 0) {
-		say("%s", p->evidence ? err.text : "out of memory");
-		free(p->evidence);
-		return EXIT_CONFIG;
-	}
-	return 0;
-}
-
-/* Files grow between two openings. */
 static void evidence_tend(struct parent *p)
 {
-	const int64_t now = clock_steady_ms();
 	struct gs_error err = { 0 };
 
 	for (unsigned i = 0; i < p->n; i++) {
 		struct child *c = &p->children[i];
-		if (c->file_asked && c->control >= 0 && now - c->file_ms >= EVIDENCE_PAUSE_MS)
-			evidence_give(p, c);
+		if (c->file_asked && c->control >= 0 && clock_steady_ms() - c->file_ms >= EVIDENCE_PAUSE_MS)
+			evidence_answer(p, c);
 	}
-	if (!p->evidence || now < p->next_evidence_ms)
+	if (!p->evidence_on || clock_steady_ms() < p->next_evidence_ms)
 		return;
-	p->next_evidence_ms = now + EVIDENCE_MS;
-	if (evidence_tick(p->evidence, NULL, &err) < 0)
+	p->next_evidence_ms = clock_steady_ms() + 60000;
+	p->evidence.max_bytes = p->s->config->pcap_max_bytes;
+	if (evidence_tick(&p->evidence, NULL, &err) < 0)
 		say("%s", err.text);
 }
 
@@ -311,12 +313,14 @@ static void child_listen(struct parent *p, struct child *c)
 		case MESSAGE_STATUS_:
 			c->status = p->in.body.status;
 			break;
-		case MESSAGE_STORE_:
-			p->store = p->in.body.store;
-			break;
 		case MESSAGE_OPEN_:
 			c->file_asked = true;
 			c->file_ns = p->in.body.open.time_ns;
+			break;
+		case MESSAGE_STORE_:
+			p->store = p->in.body.store;
+			break;
+		case MESSAGE_ACK_: /* the teller's sign of life */
 			break;
 		default:
 			r = MESSAGE_BAD;
@@ -429,9 +433,42 @@ static void counters_say(struct parent *p)
 	}
 }
 
+static void on_found(void *arg, bool bad, const char *sentence)
+{
+	say(bad ? "%s" : "warning: %s", sentence);
+}
+
+static void on_change(void *arg, const struct config_key *key, bool live)
+{
+	if (!live)
+		say("configuration: %s in [%s] cannot change while the sensor runs; it is as before until the next start", key->key, key->section);
+}
+
+/* The file again, whole or not at all. Children that run are told what is for them; those that start later have it all. */
+static void config_again(struct parent *p)
+{
+	struct sensor_config *fresh;
+	struct gs_error err = { 0 };
+
+	if (config_of_options(p->s->options, on_found, NULL, &fresh, &err) < 0) {
+		say("%s; the configuration stays as it was", err.text);
+		return;
+	}
+	if (config_renew(fresh, p->s->config, on_change, NULL, &err) < 0) {
+		say("%s; the configuration stays as it was", err.text);
+		config_free(fresh);
+		return;
+	}
+	p->s->config = fresh; /* the one before stays: options point into it */
+	const struct message_limits limits = { fresh->retention_age_s, fresh->retention_bytes };
+	if (writer_of(p)->pid)
+		(void)message_send(writer_of(p)->control, MESSAGE_LIMITS_, 0, &limits, sizeof limits, -1);
+}
+
 static void reload(struct parent *p)
 {
 	notify_send(&p->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_steady_ms() * 1000);
+	config_again(p);
 	for (unsigned i = 0; i < p->n; i++)
 		if (p->children[i].pid)
 			(void)message_send(p->children[i].control, MESSAGE_RELOAD_, 0, &(struct message_nothing){ 0 }, sizeof(struct message_nothing), -1);
@@ -525,7 +562,7 @@ static void children_tend(struct parent *p)
 		}
 		if (c->pid || p->stopping || now < c->next_ms)
 			continue;
-		if (c->role == ROLE_ENGINE && !writer_of(p)->was_ready) /* a store that cannot be opened ends the program before anything is captured */
+		if (c->role != ROLE_WRITER && !writer_of(p)->was_ready) /* a store that cannot be opened ends the program before anything is captured */
 			continue;
 		if (c->gone && !interface_there(p, c))
 			c->next_ms = now + 1000;
@@ -634,23 +671,28 @@ int parent_run(struct sensor *s)
 	p->children[p->n++] = (struct child){ .role = ROLE_WRITER, .control = -1 };
 	for (unsigned i = 0; i < s->n_engines; i++)
 		p->children[p->n++] = (struct child){ .role = ROLE_ENGINE, .number = i, .control = -1 };
-	const int evidence = evidence_begin(p);
-	if (evidence) {
-		free(p);
-		return evidence;
-	}
+	p->children[p->n++] = (struct child){ .role = ROLE_TELLER, .control = -1 };
 	notify_open(&p->notify);
 	if (signals_open(p) < 0) {
 		say("cannot wait for signals: %s", strerror(errno));
 		free(p);
 		return EXIT_RIGHTS;
 	}
+	if (*s->config->pcap_dir) {
+		struct gs_error err = { 0 };
+		p->evidence_on = evidence_open(&p->evidence, s->config->pcap_dir, s->config->sensor, s->config->pcap_max_bytes, &err) == 0;
+		if (!p->evidence_on) {
+			say("%s", err.text);
+			free(p);
+			return EXIT_CONFIG;
+		}
+	}
 	while (!p->stopping || any_run(p)) {
 		children_tend(p);
-		evidence_tend(p);
 		if (p->stopping)
 			stop_tend(p);
 		service_tell(p);
+		evidence_tend(p);
 		fds[0] = (struct pollfd){ p->signals, POLLIN, 0 };
 		for (unsigned i = 0; i < p->n; i++)
 			fds[i + 1] = (struct pollfd){ p->children[i].control, POLLIN, 0 };
@@ -663,7 +705,8 @@ int parent_run(struct sensor *s)
 	}
 	const int code = p->code;
 	close(p->signals);
-	free(p->evidence);
+	if (p->evidence_on)
+		evidence_close(&p->evidence);
 	free(p);
 	return code;
 }

@@ -36,10 +36,19 @@ def count(path):
     return len(p.stdout.splitlines())
 
 
-def engine(p):
-    """The engine has the packet socket, and so the most memory: the last child."""
+def children(p):
     with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
         return [int(x) for x in f.read().split()]
+
+
+def engine(p):
+    """The one that has the packet socket."""
+    with open(f"/proc/{p.pid}/net/packet") as f:
+        sockets = {f"socket:[{line.split()[8]}]" for line in f.readlines()[1:]}
+    for pid in children(p):
+        if any(os.readlink(f"/proc/{pid}/fd/{fd}") in sockets for fd in os.listdir(f"/proc/{pid}/fd")):
+            return pid
+    raise RuntimeError("no engine")
 
 
 def start(lab):
@@ -68,7 +77,7 @@ with net.Lab() as lab:
     # the engine is killed in the middle of work: its file is read to the last second, and a new one is begun
     lab.send(frames[1000:1500], pps=2000)
     time.sleep(1.5)
-    os.kill(engine(p)[-1], signal.SIGKILL)
+    os.kill(engine(p), signal.SIGKILL)
     net.wait_for(lambda: "started again" in said(p), limit=30)
     lab.send(frames[1500:2500], pps=2000)
     time.sleep(2.5)
@@ -77,7 +86,7 @@ with net.Lab() as lab:
     # all of it at once, by the power switch
     lab.send(frames[2500:2600])
     time.sleep(1.5)
-    for pid in [p.pid, *engine(p)]:
+    for pid in [p.pid, *children(p)]:
         os.kill(pid, signal.SIGKILL)
     p.wait()
     s.check("after the end of all the file is whole", count(files()[1]) == 1100, [count(f) for f in files()])
