@@ -188,7 +188,8 @@ void balance_print(const struct gs_tally *t);
 
 /* Opens the store that the options name. 0 or negative with a sentence. store.c */
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err);
-int store_folder(const struct options *o, char *out, size_t size); /* where it is or would be made; not checked */
+int store_path(const struct options *o, char *out, size_t size);   /* where it is or would be made; not checked */
+int store_folder(const struct options *o, char *out, size_t size); /* the folder of that */
 int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
 
 /* Pinning the origins of what is ingested. pin.c */

@@ -62,14 +62,17 @@ int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store
 	return r;
 }
 
+int store_path(const struct options *o, char *out, size_t size)
+{
+	if (o->store && *o->store)
+		return snprintf(out, size, "%s", o->store) < (int)size ? 0 : GS_ERR_USAGE;
+	return default_path(out, size, NULL);
+}
+
 int store_folder(const struct options *o, char *out, size_t size)
 {
-	int r = 0;
+	const int r = store_path(o, out, size);
 
-	if (o->store && *o->store)
-		snprintf(out, size, "%s", o->store);
-	else
-		r = default_path(out, size, NULL);
 	char *slash = r == 0 ? strrchr(out, '/') : NULL;
 	if (slash)
 		slash[slash == out] = '\0';
