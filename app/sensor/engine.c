@@ -13,6 +13,7 @@
 #include "pipeline/corridor.h"
 #include "sensor/outbox.h"
 #include "source/iface.h"
+#include "source/keep_pcap.h"
 #include "source/live.h"
 
 #include <inttypes.h>
@@ -38,6 +39,8 @@ struct engine {
 	struct gs_watch *watch;
 	struct gs_corridor *corridor;
 	struct gs_pulse *pulse;
+	struct gs_keep *keep;          /* NULL: packets are not kept */
+	struct gs_frame kept[GS_SOURCE_BATCH];
 	struct outbox *out;
 	struct gs_sighting_sink to_outbox;
 	struct gs_tally extra;         /* what the corridor does not count: losses, records, what folded in the outbox */
@@ -99,7 +102,38 @@ static int pass_on(void *arg, const struct gs_sighting *s, size_t n, struct gs_e
 static void seen(void *arg, const struct gs_frame *const *f, const struct gs_packet *const *p, const struct gs_verdict *v, size_t n)
 {
 	struct engine *e = arg;
+	struct gs_error err = { 0 };
+
 	gs_pulse_packets(e->pulse, p, v, n);
+	if (!e->keep)
+		return;
+	for (size_t i = 0; i < n; i++)
+		e->kept[i] = *f[i];
+	if (gs_keep_frames(e->keep, e->kept, n, &err) < 0)
+		notice(e, NOTICE_TROUBLE, "evidence.write", err.text);
+}
+
+/* ---- evidence: files come from the parent ---- */
+
+static void evidence_ask(void *arg, struct gs_time first)
+{
+	struct engine *e = arg;
+	const struct message_open m = { .time_ns = first.ns };
+
+	if (message_send(e->control, MESSAGE_OPEN_, 0, &m, sizeof m, -1) != MESSAGE_DONE)
+		gs_keep_refuse(e->keep, (struct gs_time){ clock_wall_ns() });
+}
+
+static void evidence_take(struct engine *e)
+{
+	struct gs_error err = { 0 };
+
+	if (e->in.fd < 0 && e->keep)
+		gs_keep_refuse(e->keep, (struct gs_time){ clock_wall_ns() });
+	else if (!e->keep)
+		close(e->in.fd);
+	else if (gs_keep_give(e->keep, e->in.fd, e->in.body.opened.name, &err) < 0)
+		notice(e, NOTICE_TROUBLE, "evidence.write", err.text);
 }
 
 /* The balance since the engine started. */
@@ -291,6 +325,8 @@ static void parent_listen(struct engine *e)
 			peer_take(e);
 		else if (e->in.head.type == MESSAGE_STOP_)
 			e->stop = true;
+		else if (e->in.head.type == MESSAGE_OPENED_)
+			evidence_take(e);
 	}
 	if (r < 0) { /* the parent is gone: what is here still goes to the writer */
 		e->control = -1;
@@ -430,6 +466,9 @@ static int second(struct engine *e, struct gs_error *err)
 	if (r == 0)
 		r = bots_work(e, err);
 	(void)balance_put(e, false);
+	struct gs_error trouble = { 0 };
+	if (e->keep && gs_keep_tick(e->keep, (struct gs_time){ clock_wall_ns() }, &trouble) < 0)
+		notice(e, NOTICE_TROUBLE, "evidence.write", trouble.text);
 	status_send(e);
 	pulse_send(e);
 	return r;
@@ -534,6 +573,13 @@ static int opened(struct engine *e, struct gs_error *err)
 		r = gs_pulse_new(e->s->hash_seed, (struct gs_time){ clock_wall_ns() }, &e->pulse, err);
 	if (r == 0)
 		r = gs_corridor_new(&co, &sink, &e->corridor, err);
+	if (r == 0 && *c->pcap_dir) {
+		struct gs_live_info info;
+		gs_live_info(e->live, &info);
+		const struct gs_keep_options ko = { .linktype = info.linktype, .snaplen = info.snaplen, .file_bytes = c->pcap_file_bytes, .file_s = c->pcap_file_s,
+						    .ask = evidence_ask, .arg = e };
+		r = gs_keep_new(&ko, &e->keep, err);
+	}
 	if (r == 0)
 		r = outbox_new(memory / 8 * 2, e->s->hash_seed, &e->out, err);
 	if (r == 0)
@@ -543,7 +589,7 @@ static int opened(struct engine *e, struct gs_error *err)
 
 static int closed_in(struct engine *e, struct gs_error *err)
 {
-	const struct sandbox_options so = { .role = ROLE_ENGINE, .packet_fd = gs_live_fd(e->live) };
+	const struct sandbox_options so = { .role = ROLE_ENGINE, .packet_fd = gs_live_fd(e->live), .writes = e->keep != NULL };
 	struct sandbox_state state = { 0 };
 	int r = sandbox_user(&e->s->user, &state, err);
 
@@ -584,6 +630,8 @@ int engine_run(const struct sensor *s, unsigned number, int control)
 		r = gs_corridor_flush(e->corridor, &err);
 	if (r < 0)
 		fail(e, &err);
+	gs_keep_free(e->keep);
+	e->keep = NULL;
 	finish(e);
 	status_send(e);
 	return e->exit_status;

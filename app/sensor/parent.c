@@ -7,6 +7,7 @@
  */
 #include "sensor/sensor.h"
 
+#include "sensor/evidence.h"
 #include "sensor/notify.h"
 
 #include <errno.h>
@@ -48,6 +49,9 @@ struct parent {
 	unsigned n;
 	struct message_store store;
 	struct notify notify;
+	struct evidence evidence;
+	bool evidence_on;
+	int64_t next_evidence_ms;
 	int signals;
 	bool started, stopping, store_stopping;
 	int code;
@@ -236,6 +240,39 @@ static void notice_take(struct parent *p, struct child *c)
 				kill(p->children[i].pid, SIGKILL);
 }
 
+/* The next file of packets, made by the one process that may make files anywhere; the engine gets no more of it than the descriptor. */
+static void evidence_answer(struct parent *p, struct child *c)
+{
+	struct message_opened answer = { 0 };
+	struct gs_error err = { 0 };
+	char name[EVIDENCE_NAME_MAX];
+	int fd = -1;
+
+	if (!p->evidence_on || c->role != ROLE_ENGINE ||
+	    evidence_next(&p->evidence, c->number, (struct gs_time){ p->in.body.open.time_ns }, p->s->config->pcap_file_bytes, &fd, name, &err) < 0) {
+		snprintf(answer.trouble, sizeof answer.trouble, "%s", *err.text ? err.text : "no evidence is kept");
+		if (*err.text)
+			say("%s", err.text);
+	} else {
+		snprintf(answer.name, sizeof answer.name, "%s", name);
+	}
+	(void)message_send(c->control, MESSAGE_OPENED_, 0, &answer, sizeof answer, fd);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void evidence_tend(struct parent *p)
+{
+	struct gs_error err = { 0 };
+
+	if (!p->evidence_on || clock_steady_ms() < p->next_evidence_ms)
+		return;
+	p->next_evidence_ms = clock_steady_ms() + 60000;
+	p->evidence.max_bytes = p->s->config->pcap_max_bytes;
+	if (evidence_tick(&p->evidence, NULL, &err) < 0)
+		say("%s", err.text);
+}
+
 static void child_listen(struct parent *p, struct child *c)
 {
 	const char *why = "no message";
@@ -256,6 +293,9 @@ static void child_listen(struct parent *p, struct child *c)
 			break;
 		case MESSAGE_STATUS_:
 			c->status = p->in.body.status;
+			break;
+		case MESSAGE_OPEN_:
+			evidence_answer(p, c);
 			break;
 		case MESSAGE_STORE_:
 			p->store = p->in.body.store;
@@ -373,9 +413,42 @@ static void counters_say(struct parent *p)
 	}
 }
 
+static void on_found(void *arg, bool bad, const char *sentence)
+{
+	say(bad ? "%s" : "warning: %s", sentence);
+}
+
+static void on_change(void *arg, const struct config_key *key, bool live)
+{
+	if (!live)
+		say("configuration: %s in [%s] cannot change while the sensor runs; it is as before until the next start", key->key, key->section);
+}
+
+/* The file again, whole or not at all. Children that run are told what is for them; those that start later have it all. */
+static void config_again(struct parent *p)
+{
+	struct sensor_config *fresh;
+	struct gs_error err = { 0 };
+
+	if (config_of_options(p->s->options, on_found, NULL, &fresh, &err) < 0) {
+		say("%s; the configuration stays as it was", err.text);
+		return;
+	}
+	if (config_renew(fresh, p->s->config, on_change, NULL, &err) < 0) {
+		say("%s; the configuration stays as it was", err.text);
+		config_free(fresh);
+		return;
+	}
+	p->s->config = fresh; /* the one before stays: options point into it */
+	const struct message_limits limits = { fresh->retention_age_s, fresh->retention_bytes };
+	if (writer_of(p)->pid)
+		(void)message_send(writer_of(p)->control, MESSAGE_LIMITS_, 0, &limits, sizeof limits, -1);
+}
+
 static void reload(struct parent *p)
 {
 	notify_send(&p->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_steady_ms() * 1000);
+	config_again(p);
 	for (unsigned i = 0; i < p->n; i++)
 		if (p->children[i].pid)
 			(void)message_send(p->children[i].control, MESSAGE_RELOAD_, 0, &(struct message_nothing){ 0 }, sizeof(struct message_nothing), -1);
@@ -581,11 +654,21 @@ int parent_run(struct sensor *s)
 		free(p);
 		return EXIT_RIGHTS;
 	}
+	if (*s->config->pcap_dir) {
+		struct gs_error err = { 0 };
+		p->evidence_on = evidence_open(&p->evidence, s->config->pcap_dir, s->config->sensor, s->config->pcap_max_bytes, &err) == 0;
+		if (!p->evidence_on) {
+			say("%s", err.text);
+			free(p);
+			return EXIT_CONFIG;
+		}
+	}
 	while (!p->stopping || any_run(p)) {
 		children_tend(p);
 		if (p->stopping)
 			stop_tend(p);
 		service_tell(p);
+		evidence_tend(p);
 		fds[0] = (struct pollfd){ p->signals, POLLIN, 0 };
 		for (unsigned i = 0; i < p->n; i++)
 			fds[i + 1] = (struct pollfd){ p->children[i].control, POLLIN, 0 };
@@ -598,6 +681,8 @@ int parent_run(struct sensor *s)
 	}
 	const int code = p->code;
 	close(p->signals);
+	if (p->evidence_on)
+		evidence_close(&p->evidence);
 	free(p);
 	return code;
 }

@@ -10,6 +10,8 @@
  */
 #include "sensor/sensor.h"
 
+#include "sensor/retention.h"
+
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@
 #define ROUND_MESSAGES 64       /* of one engine between two looks at the others */
 #define SETTLE_S 300            /* rollups are brought up to the last row so often */
 #define DATABASES_S 60          /* looked at for new editions */
+#define ROOM_STEPS 16           /* of pruning, when there is no room */
 #define OLD_BOTS 65536u         /* processes of engines that died, in this input */
 #define EPOCH_MOST_S 60         /* that engines may take to end an epoch; then it ends without the one that does not */
 #define DAY_NS (INT64_C(86400) * GS_NS_PER_S)
@@ -64,6 +67,7 @@ struct writer {
 	ino_t inode;
 	uint16_t sensor;
 	struct bots old;
+	struct retention retention;
 	struct peer peers[SENSOR_ENGINES_MAX];
 	struct message in;
 };
@@ -456,6 +460,8 @@ static void parent_listen(struct writer *w)
 			w->stop = true;
 		else if (w->in.head.type == MESSAGE_RELOAD_)
 			databases_again(w, true);
+		else if (w->in.head.type == MESSAGE_LIMITS_)
+			retention_init(&w->retention, w->in.body.limits.retention_age_s, w->in.body.limits.retention_bytes);
 	}
 	if (r < 0) { /* the parent is gone: engines end too, and say so */
 		w->control = -1;
@@ -491,6 +497,7 @@ static bool still_there(const struct writer *w)
 
 static int second(struct writer *w, struct gs_error *err)
 {
+	char said[400] = "";
 	int r = 0;
 
 	if (!still_there(w))
@@ -500,7 +507,13 @@ static int second(struct writer *w, struct gs_error *err)
 		databases_again(w, false);
 	if (w->day != clock_wall_ns() / DAY_NS)
 		epoch_ask(w);
-	if (w->seconds % SETTLE_S == 0)
+	if (w->dirty)
+		r = commit(w, false, err);
+	if (r == 0)
+		r = retention_tick(&w->retention, w->store, (struct gs_time){ clock_wall_ns() }, said, sizeof said, err);
+	if (r == 0 && *said)
+		told(w, NOTICE_INFO, 0, "store.pruned", said);
+	if (r == 0 && w->seconds % SETTLE_S == 0)
 		r = gs_store_settle(w->store, err);
 	status_send(w);
 	return r;
@@ -615,6 +628,22 @@ static int closed_in(struct writer *w, struct gs_error *err)
 	return sandbox_lock(&so, &state, err);
 }
 
+/* On a full disk or quota the oldest rows go, where the configuration allows it: the next writer finds room then. Input and open transaction are given up. */
+static void make_room(struct writer *w)
+{
+	struct gs_error err = { 0 };
+	unsigned steps = 0;
+
+	gs_input_drop(w->input);
+	w->input = NULL;
+	while (steps < ROOM_STEPS && retention_full(&w->retention, w->store, &err) == 0)
+		steps++;
+	if (steps)
+		told(w, NOTICE_INFO, 0, "store.room", "the oldest rows went to make room, as the configuration allows; their hourly sums stay");
+	else
+		told(w, NOTICE_TROUBLE, 0, "store.noroom", err.text);
+}
+
 static void ended(struct writer *w, const struct gs_error *err, int r)
 {
 	const bool full = w->store && gs_store_full(w->store);
@@ -638,6 +667,7 @@ int writer_run(const struct sensor *s, int control)
 	for (unsigned e = 0; e < SENSOR_ENGINES_MAX; e++)
 		w->peers[e].fd = -1;
 	input_name(w);
+	retention_init(&w->retention, s->config->retention_age_s, s->config->retention_bytes);
 	int r = sandbox_user(&s->writer_user, &state, &err);
 	if (r == 0)
 		r = opened(w, &err);
@@ -654,6 +684,8 @@ int writer_run(const struct sensor *s, int control)
 		r = commit(w, true, &err);
 	if (r < 0) {
 		ended(w, &err, r);
+		if (w->store && gs_store_full(w->store))
+			make_room(w);
 		return CHILD_BROKEN;
 	}
 	status_send(w);
