@@ -117,6 +117,9 @@ def odd():
           "NUL octet")
     reads("NULs before a line, as a crash leaves them", put("hole.log", GOOD.encode() + b"\0" * 4096 + GOOD.encode()),
           (4, 0, 0))
+    tuples = ('"1795341601599,192.0.2.1,10.0.0.6,443,443,6,I,D,NX,0,0,0,0",' * 9 + '"1795341601599,192.0.2.1,10.0.0.6,0,0,47,I,D,NX,0,0,0,0",') * 1500
+    reads("a file that is one line, as clouds write them", put("azure.json", '{"records":[{"flowRecords":{"flows":[{"flowGroups":[{"flowTuples":[' + tuples + "]}]}]}}]}"),
+          (1500, 0, 0))
     reads("gzip", put("good.log.gz", gzip.compress(GOOD.encode())), (2, 0, 0))
     p = reads("gzip in the middle", put("middle.log", GOOD.encode() + gzip.compress(GOOD.encode() * 50) + b"\n" + GOOD.encode()), (4, 1, 0), "gzip")
     check("gzip in the middle is not a success", p.returncode != 0, p.returncode)
