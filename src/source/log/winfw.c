@@ -69,10 +69,13 @@ static enum log_word winfw_read(const struct log_line *line, void *state, struct
 			if (use->at[i] == n)
 				c[i] = value;
 	}
-	if (!action_known(c[ACTION]) || c[DATE].len != 10 || c[TIME].len != 8)
+	const bool dated = c[DATE].len == 10 && c[TIME].len == 8; /* never shorter: what is was cut */
+	if (!action_known(c[ACTION]) || (use == &standard && !dated))
 		return LOG_NO;
 	if (log_protocol(c[PROTOCOL]) != LOG_PROTO_GRE)
 		return LOG_OTHER;
+	if (!dated)
+		return log_fail(row, "time", c[DATE]) ? LOG_GRE : LOG_BAD;
 	if (!log_set_src(row, c[SRC]) || !log_set_dst(row, c[DST]) || !log_time_join(row, c[DATE], c[TIME], (log_cell){ NULL, 0 }))
 		return LOG_BAD;
 	if (row->sighting.src.family == 4)
