@@ -122,10 +122,8 @@ static enum log_word access_list(struct log_row *row, log_cell m)
 	const char *arrow = log_find(m, "-> ");
 	log_cell a = log_step(&m);
 	const bool paired = log_find(a, "/") != NULL;
-	if (!arrow && !paired)
-		return LOG_NO; /* of a router */
 	if (p != LOG_PROTO_GRE)
-		return LOG_OTHER;
+		return arrow || paired ? LOG_OTHER : LOG_NO; /* NO: of a router */
 	if (!end_set(row, end_address(a, '/'), true))
 		return LOG_BAD;
 	if (arrow)

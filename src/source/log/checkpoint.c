@@ -61,19 +61,30 @@ static void splunk_form(log_cell m, struct fields *f)
 	}
 }
 
+/* Where the first `[key:"` stands, behind its bracket; NULL. Which key comes first is the exporter's choice. */
+static const char *open_find(log_cell c)
+{
+	for (const char *at = log_find(c, "["); at; at = log_find(c, "[")) {
+		c = log_from(c, at + 1);
+		size_t n = 0;
+		while (n < c.len && ((c.text[n] >= 'a' && c.text[n] <= 'z') || c.text[n] == '_'))
+			n++;
+		if (n > 0 && n + 1 < c.len && c.text[n] == ':' && c.text[n + 1] == '"')
+			return c.text;
+	}
+	return NULL;
+}
+
 static enum log_word checkpoint_read(const struct log_line *line, void *state, struct log_row *row)
 {
-	static const char open[] = "[action:\"", piped[] = "|product=";
 	struct fields f = { 0 };
 
 	(void)state;
 	const log_cell all = log_record(line);
-	const char *at = log_find(all, open);
-	if (!at)
-		at = log_find(all, "[flags:\"");
+	const char *at = open_find(all);
 	if (at) {
-		syslog_form(log_from(all, at + 1), &f);
-	} else if (log_find(all, piped)) {
+		syslog_form(log_from(all, at), &f);
+	} else if (log_find(all, "|product=")) {
 		at = log_find(all, "time=");
 		splunk_form(at ? log_from(all, at) : line->text, &f);
 	} else {
