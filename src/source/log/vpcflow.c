@@ -93,7 +93,7 @@ static enum log_word row_read(const struct layout *l, const log_cell *cells, uns
 		       dst = either(cell(l, cells, n, PKT_DST), cell(l, cells, n, DST));
 	const log_cell status = cell(l, cells, n, STATUS);
 
-	if (log_protocol(cell(l, cells, n, PROTOCOL)) != LOG_PROTO_GRE || (status.len > 0 && !log_is(status, "OK")))
+	if (log_gre(cell(l, cells, n, PROTOCOL)) != LOG_PROTO_GRE || (status.len > 0 && !log_is(status, "OK")))
 		return LOG_OTHER;
 	if (n < l->n) {
 		row->why = "is cut off";
@@ -136,7 +136,7 @@ static enum log_word vpcflow_read(const struct log_line *line, void *state, stru
 	return whole || begun ? row_read(l, cells, n, row) : LOG_NO;
 }
 
-static const char *const needles[] = { " 47 ", " 47", "srcaddr", NULL };
+static const char *const needles[] = { " 47", "47 ", "\t47", "47\t", " gre", "gre ", "\tgre", "gre\t", "srcaddr", NULL };
 
 const struct log_format log_vpcflow = {
 	.name = "aws-vpc",
