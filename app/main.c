@@ -44,6 +44,11 @@ static const struct verb verbs[] = {
 	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n"
 	  "  grescope ingest --pin-origin today.pcap           network and place as they are now, for good\n",
 	  OPT_INPUT | OPT_WINDOW | OPT_STORE | OPT_PIN | OPT_DATA | OPT_QUOTA, cmd_ingest },
+	{ "logs", "[options] test FILE...|formats", "how each line of a firewall's log is read; which formats there are",
+	  "  grescope logs test /var/log/kern.log          each line that tells of a packet: what was read of it, or why not\n"
+	  "  grescope logs test -v --tz Europe/Berlin x.gz all lines, times in a zone\n"
+	  "  grescope logs formats\n",
+	  OPT_LOGS, cmd_logs },
 	{ "store", "[options] info|check|prune|compact|export-archive FILE|import-archive FILE...",
 	  "how the store is, whether it is sound, making it smaller, moving and merging it",
 	  "  grescope store info\n"
@@ -52,6 +57,11 @@ static const struct verb verbs[] = {
 	  "  grescope store export-archive north.jsonl.zst\n"
 	  "  grescope store import-archive north.jsonl.zst south.jsonl.zst\n",
 	  OPT_STORE | OPT_PRUNE | OPT_CHECK | OPT_JSON | OPT_SENSOR, cmd_store },
+	{ "watch", "[options] -i IFACE", "the sensor: live capture into the store, for months",
+	  "  grescope watch -i eth0\n"
+	  "  grescope watch -i eth0 -i eth1 --sensor taipei --store /var/lib/grescope/store.db\n"
+	  "  grescope watch --config /etc/grescope/grescope.conf\n",
+	  OPT_CONFIG | OPT_SETTINGS | OPT_PIN, cmd_watch },
 	{ "config", "[options] check [FILE] | show", "is the sensor's configuration sound, and what would it do",
 	  "  grescope config check                             /etc/grescope/grescope.conf\n"
 	  "  grescope config check my.conf\n"
@@ -60,7 +70,7 @@ static const struct verb verbs[] = {
 	{ "doctor", "[options]", "is all well: store, databases, disk, gaps in time, losses; and what to do",
 	  "  grescope doctor\n"
 	  "  grescope doctor --store /var/lib/grescope/store.db --format json\n",
-	  OPT_STORE | OPT_DATA | OPT_DOCTOR, cmd_doctor },
+	  OPT_STORE | OPT_DATA | OPT_DOCTOR | OPT_CONFIG, cmd_doctor },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

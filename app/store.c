@@ -62,6 +62,25 @@ int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store
 	return r;
 }
 
+int store_path(const struct options *o, char *out, size_t size)
+{
+	if (o->store && *o->store)
+		return snprintf(out, size, "%s", o->store) < (int)size ? 0 : GS_ERR_USAGE;
+	return default_path(out, size, NULL);
+}
+
+int store_folder(const struct options *o, char *out, size_t size)
+{
+	const int r = store_path(o, out, size);
+
+	char *slash = r == 0 ? strrchr(out, '/') : NULL;
+	if (slash)
+		slash[slash == out] = '\0';
+	else if (r == 0)
+		snprintf(out, size, ".");
+	return r;
+}
+
 int store_exit_code(int gs_err)
 {
 	switch (gs_err) {

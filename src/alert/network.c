@@ -116,8 +116,8 @@ static void bucket_tick(struct gs_alerts *a, unsigned which)
 static void name_network(struct gs_alert *al, const struct gs_alert_network *w)
 {
 	al->asn = w->asn;
-	alert_clean(al->network, sizeof al->network, w->name);
-	alert_clean(al->country, sizeof al->country, w->country);
+	gs_alert_clean(al->network, sizeof al->network, w->name);
+	gs_alert_clean(al->country, sizeof al->country, w->country);
 }
 
 /* "AS64496 (Example, DE)" */
