@@ -27,6 +27,7 @@
 #define LIVED_MS 60000       /* who lived that long starts over with the shortest pause */
 #define SILENT_MS 60000
 #define STOP_MOST_MS 12000   /* then who is left is killed */
+#define EVIDENCE_PAUSE_MS 200  /* between two files of one engine: who asks oftener waits, so that one that was taken over cannot have all old ones removed at once */
 #define STATUS_MS 10000      /* between two lines for the service manager */
 #define CHILDREN_MAX (SENSOR_ENGINES_MAX + 2)
 
@@ -39,6 +40,9 @@ struct child {
 	unsigned fatal;          /* exit code that it asked for; 0: none */
 	int64_t started_ms, beat_ms, next_ms, backoff_ms;
 	uint64_t restarts;
+	int64_t file_ms;         /* when it was given the last evidence file */
+	bool file_asked;         /* and wants another */
+	int64_t file_ns;         /* whose first packet is of that time */
 	char said[MESSAGE_TEXT]; /* the last trouble, not to be said again and again */
 	struct message_status status;
 };
@@ -127,7 +131,7 @@ static void child_start(struct parent *p, struct child *c)
 	int pair[2];
 
 	c->started_ms = c->beat_ms = clock_steady_ms();
-	c->ready = c->gone = false;
+	c->ready = c->gone = c->file_asked = false;
 	c->fatal = 0;
 	if (message_pair(pair, &err) < 0) {
 		say("%s", err.text);
@@ -240,6 +244,14 @@ static void notice_take(struct parent *p, struct child *c)
 				kill(p->children[i].pid, SIGKILL);
 }
 
+/* The time goes into the file's name, which decides what is removed first: not later than now, and no more than an hour before. */
+static struct gs_time packet_time(int64_t ns)
+{
+	const int64_t now = clock_wall_ns(), least = now - 3600 * GS_NS_PER_S;
+
+	return (struct gs_time){ ns > now ? now : ns < least ? least : ns };
+}
+
 /* The next file of packets, made by the one process that may make files anywhere; the engine gets no more of it than the descriptor. */
 static void evidence_answer(struct parent *p, struct child *c)
 {
@@ -248,8 +260,10 @@ static void evidence_answer(struct parent *p, struct child *c)
 	char name[EVIDENCE_NAME_MAX];
 	int fd = -1;
 
+	c->file_asked = false;
+	c->file_ms = clock_steady_ms();
 	if (!p->evidence_on || c->role != ROLE_ENGINE ||
-	    evidence_next(&p->evidence, c->number, (struct gs_time){ p->in.body.open.time_ns }, p->s->config->pcap_file_bytes, &fd, name, &err) < 0) {
+	    evidence_next(&p->evidence, c->number, packet_time(c->file_ns), p->s->config->pcap_file_bytes, &fd, name, &err) < 0) {
 		snprintf(answer.trouble, sizeof answer.trouble, "%s", *err.text ? err.text : "no evidence is kept");
 		if (*err.text)
 			say("%s", err.text);
@@ -265,6 +279,11 @@ static void evidence_tend(struct parent *p)
 {
 	struct gs_error err = { 0 };
 
+	for (unsigned i = 0; i < p->n; i++) {
+		struct child *c = &p->children[i];
+		if (c->file_asked && c->control >= 0 && clock_steady_ms() - c->file_ms >= EVIDENCE_PAUSE_MS)
+			evidence_answer(p, c);
+	}
 	if (!p->evidence_on || clock_steady_ms() < p->next_evidence_ms)
 		return;
 	p->next_evidence_ms = clock_steady_ms() + 60000;
@@ -295,7 +314,8 @@ static void child_listen(struct parent *p, struct child *c)
 			c->status = p->in.body.status;
 			break;
 		case MESSAGE_OPEN_:
-			evidence_answer(p, c);
+			c->file_asked = true;
+			c->file_ns = p->in.body.open.time_ns;
 			break;
 		case MESSAGE_STORE_:
 			p->store = p->in.body.store;
@@ -625,9 +645,13 @@ static int idle_ms(const struct parent *p)
 
 	if (p->stopping)
 		left = 100;
-	for (unsigned i = 0; i < p->n; i++)
-		if (!p->children[i].pid && p->children[i].next_ms - now < left)
-			left = p->children[i].next_ms - now;
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct child *c = &p->children[i];
+		if (!c->pid && c->next_ms - now < left)
+			left = c->next_ms - now;
+		if (c->file_asked && c->file_ms + EVIDENCE_PAUSE_MS - now < left)
+			left = c->file_ms + EVIDENCE_PAUSE_MS - now;
+	}
 	if (p->notify.watchdog_us && p->next_watchdog_ms - now < left)
 		left = p->next_watchdog_ms - now;
 	return left < 10 ? 10 : (int)left;

@@ -158,7 +158,8 @@ static int recognise(struct gs_source *s, struct gs_error *err)
 		const size_t left = stream_left(st);
 		bool more = false;
 		for (size_t i = 0; left > 0 && i < sizeof formats / sizeof *formats; i++) {
-			enum source_match m = formats[i]->match(st->p, left, st->ended);
+			enum source_match m = formats[i] == &source_log ? log_match_own(s->logs.own, st->p, left, st->ended) :
+									  formats[i]->match(st->p, left, st->ended);
 			if (m == MATCH_YES) {
 				s->ops = formats[i];
 				return 0;

@@ -33,6 +33,9 @@ struct gs_source_ops {
 
 extern const struct gs_source_ops source_pcap, source_pcapng, source_rawdata, source_log;
 
+/* source_log.match, with formats of one's own (may be NULL). */
+enum source_match log_match_own(const struct gs_log_own *own, const uint8_t *start, size_t len, bool whole);
+
 struct gs_source {
 	char *path;
 	const struct gs_source_ops *ops;
