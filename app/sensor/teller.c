@@ -108,6 +108,13 @@ static void trouble(struct teller *t, enum gs_trouble what, bool on, const char 
 	gs_alerts_trouble(t->alerts, what, on, subject, text, wall());
 }
 
+/* A sink that takes alerts again. */
+static void sink_look(struct teller *t, const char *name, const struct sink_counts *c, uint64_t sent_before, const char *in_trouble)
+{
+	if (c->sent > sent_before && c->retries == 0 && strcmp(name, in_trouble) != 0)
+		trouble(t, GS_TROUBLE_SINK, false, name, "the %s takes alerts again", name);
+}
+
 static void herald_listen(struct teller *t)
 {
 	struct herald_status s;
@@ -115,9 +122,11 @@ static void herald_listen(struct teller *t)
 
 	while ((n = recv(t->herald, &s, sizeof s, MSG_DONTWAIT)) == sizeof s) {
 		s.trouble[sizeof s.trouble - 1] = s.sink[sizeof s.sink - 1] = '\0';
-		t->view.sinks = s;
 		if (*s.trouble)
-			trouble(t, GS_TROUBLE_OTHER, true, s.sink, "%s", s.trouble);
+			trouble(t, GS_TROUBLE_SINK, true, s.sink, "%s", s.trouble);
+		sink_look(t, "command", &s.command, t->view.sinks.command.sent, s.sink);
+		sink_look(t, "webhook", &s.webhook, t->view.sinks.webhook.sent, s.sink);
+		t->view.sinks = s;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -224,7 +233,13 @@ static void reload(struct teller *t)
 		t->enrich = e;
 	}
 	databases_look(t);
-	if (config_of_options(t->s->options, NULL, NULL, &c, &err) < 0 || config_renew(c, t->config, NULL, NULL, &err) < 0) {
+	const int r = config_of_options(t->s->options, NULL, NULL, &c, &err);
+	if (r == GS_ERR_ACCESS) { /* only the parent may read it: the next teller is born with it */
+		t->exit_status = CHILD_BROKEN;
+		t->stop = true;
+		return;
+	}
+	if (r < 0 || config_renew(c, t->config, NULL, NULL, &err) < 0) {
 		config_free(c);
 		notice(t, NOTICE_WARNING, 0, "config.bad", err.text);
 		return;

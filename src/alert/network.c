@@ -215,10 +215,12 @@ static struct bad *bad_find(struct gs_alerts *a, const struct gs_addr *src, uint
 	return NULL;
 }
 
-static void bad_seen(struct gs_alerts *a, struct bad *b, const struct gs_addr *src, uint8_t class_, const struct gs_alert_network *w)
+static void bad_seen(struct gs_alerts *a, struct bad *b, const struct gs_addr *src, uint8_t class_, const struct gs_alert_network *w, struct gs_time seen)
 {
 	char addr[GS_ADDR_TEXT_MAX], network[GS_ALERT_NAME_MAX + 32];
 
+	if (b->last.ns != NO_TIME.ns && seen.ns <= b->last.ns && a->now.ns >= b->last.ns) /* a sighting of packets that a pulse has told of */
+		return;
 	if (b->last.ns != NO_TIME.ns && a->now.ns >= b->last.ns && a->now.ns - b->last.ns < (int64_t)a->o.quiet_s * GS_NS_PER_S) {
 		b->folded++;
 		a->counters.folded++;
@@ -277,7 +279,7 @@ static struct network *network_get(struct gs_alerts *a, uint32_t asn, int32_t ho
 }
 
 /* Whoever it is: named, or never seen before? The record, if it has one. */
-static struct network *look_at(struct gs_alerts *a, const struct gs_addr *src, uint8_t class_, int32_t hour, struct gs_alert_network *w)
+static struct network *look_at(struct gs_alerts *a, const struct gs_addr *src, uint8_t class_, struct gs_time seen, struct gs_alert_network *w)
 {
 	bool is_new;
 
@@ -287,13 +289,13 @@ static struct network *look_at(struct gs_alerts *a, const struct gs_addr *src, u
 	if (a->n_bad) {
 		struct bad *b = bad_find(a, src, w->asn);
 		if (b)
-			bad_seen(a, b, src, class_, w);
+			bad_seen(a, b, src, class_, w, seen);
 	}
 	if (!w->asn) {
 		a->counters.unattributed++;
 		return NULL;
 	}
-	struct network *n = network_get(a, w->asn, hour, &is_new);
+	struct network *n = network_get(a, w->asn, hour_of(seen), &is_new);
 	if (n && is_new)
 		tell_new(a, src, class_, w);
 	return n;
@@ -302,7 +304,7 @@ static struct network *look_at(struct gs_alerts *a, const struct gs_addr *src, u
 void network_seen(struct gs_alerts *a, const struct gs_addr *src, uint8_t class_)
 {
 	struct gs_alert_network w;
-	look_at(a, src, class_, hour_of(a->now), &w);
+	look_at(a, src, class_, a->now, &w);
 }
 
 /* ---- surges ---- */
@@ -404,7 +406,7 @@ void network_count(struct gs_alerts *a, const struct gs_sighting *s)
 		a->counters.forged++;
 		return;
 	}
-	struct network *n = look_at(a, &s->src, s->class_, hour, &w);
+	struct network *n = look_at(a, &s->src, s->class_, s->last, &w);
 	if (!n)
 		return;
 	const uint32_t packets = s->packets > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)s->packets;
