@@ -60,6 +60,7 @@ struct options {
 	size_t max_bytes;          /* 0: not given */
 	uint64_t packet_first, packet_last; /* 0: not given */
 	size_t quota_bytes;        /* 0: none */
+	size_t store_cache_bytes;  /* 0: as much as the store thinks fit */
 	bool quick;                /* store check without reading every row */
 	bool format_given;
 	size_t seed_budget;        /* draws */
