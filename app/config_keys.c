@@ -50,7 +50,7 @@ static const struct config_key keys[] = {
 	  AT(city_db) },
 
 	{ "alerts", "flood", "flood", 0, "PPS", "a flood begins at so many packets a second; 0: not told", "1000", NULL, KIND_NUMBER, CONFIG_LIVE, 0, 1000000000, AT(flood_pps) },
-	{ "alerts", "quiet", "quiet", 0, "SPAN", "the same thing is told again only after this", "1h", NULL, KIND_SPAN, CONFIG_LIVE, 1, YEAR, AT(quiet_s) },
+	{ "alerts", "quiet", "alert-quiet", 0, "SPAN", "the same thing is told again only after this", "1h", NULL, KIND_SPAN, CONFIG_LIVE, 1, YEAR, AT(quiet_s) },
 	{ "alerts", "known_bad", "known-bad", 0, "NETWORK", "AS number or prefix whose every appearance is told", "", NULL, KIND_BAD, CONFIG_LIST | CONFIG_SPLIT | CONFIG_LIVE, 0, 0,
 	  AT(known_bad) },
 	{ "alerts", "surge", "surge", 0, "FACTOR", "a network surges at so many times its usual rate; 0: not told", "10", NULL, KIND_FACTOR, CONFIG_LIVE, 0, 1000000,

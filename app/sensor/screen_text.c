@@ -122,20 +122,28 @@ static void put_title(struct page *p, const struct view *v)
 	put_buf(p, STRONG, &left);
 }
 
-/* The newest `n` rates, each the mean of `each` seconds, as bars; the highest of them is full. */
-static double put_sparkline(struct gs_buf *b, const struct view *v, unsigned n, bool utf8)
+#define SPARK_S 300 /* what the bars show at most */
+
+/* The last minutes as `n` bars; each is the mean of as many seconds as it takes for SPARK_S of them, counted from the first, so that bars move and do not change. The highest is full. */
+static void put_sparkline(struct gs_buf *b, const struct view *v, unsigned n, bool utf8)
 {
 	static const char *const blocks[] = { " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" }, *const plain[] = { " ", ".", ".", ":", "-", "=", "+", "*", "#" };
-	double most = 0;
+	const uint64_t each = (SPARK_S + n - 1) / n, last = v->n_rates ? (v->n_rates - 1) / each : 0;
+	double mean[SPARK_S], most = 0;
 
-	for (unsigned i = 1; i <= n && i <= v->n_rates; i++)
-		most = fmax(most, v->rate[(v->n_rates - i) % VIEW_HISTORY]);
-	for (unsigned i = n; i >= 1; i--) {
-		const double r = i <= v->n_rates ? v->rate[(v->n_rates - i) % VIEW_HISTORY] : 0;
-		const unsigned level = r <= 0 || most <= 0 ? 0 : 1 + (unsigned)fmin(7, floor(r / most * 8));
+	for (unsigned i = 0; i < n; i++) {
+		const uint64_t back = n - 1 - i;
+		unsigned k = 0;
+		mean[i] = 0;
+		for (uint64_t s = back <= last ? (last - back) * each : v->n_rates; s < v->n_rates && k < each; s++, k++)
+			mean[i] += v->rate[s % VIEW_HISTORY];
+		mean[i] = k ? mean[i] / k : 0;
+		most = fmax(most, mean[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const unsigned level = mean[i] <= 0 ? 0 : 1 + (unsigned)fmin(7, floor(mean[i] / most * 8));
 		gs_buf_puts(b, utf8 ? blocks[level] : plain[level]);
 	}
-	return most;
 }
 
 static void put_rates(struct page *p, const struct view *v)
@@ -149,12 +157,12 @@ static void put_rates(struct page *p, const struct view *v)
 	put_rate(&b, now);
 	gs_buf_puts(&b, " packets/s");
 	pad_to(&b, 0, 32);
-	for (unsigned i = 1; i <= 300 && i <= v->n_rates; i++)
+	for (unsigned i = 1; i <= SPARK_S && i <= v->n_rates; i++)
 		most = fmax(most, v->rate[(v->n_rates - i) % VIEW_HISTORY]);
 	gs_buf_puts(&tail, "  most ");
 	put_rate(&tail, most);
 	room = p->shape->width > 32 + tail.len ? p->shape->width - 32 - (unsigned)tail.len : 0;
-	room = room > 300 ? 300 : room;
+	room = room > SPARK_S ? SPARK_S : room;
 	if (room >= 10) {
 		put_sparkline(&b, v, room, p->shape->utf8);
 		gs_buf_put(&b, tail.data, tail.len);
@@ -179,7 +187,7 @@ static void put_seen(struct page *p, const struct view *v)
 	if (v->have_store) {
 		gs_buf_puts(&b, "; store ");
 		text_grouped(&b, v->store.sightings);
-		gs_buf_puts(&b, " sightings, ");
+		gs_buf_puts(&b, v->store.sightings == 1 ? " sighting, " : " sightings, ");
 		text_bytes(&b, v->store.file_bytes);
 		if (v->store.full)
 			gs_buf_puts(&b, ", FULL");

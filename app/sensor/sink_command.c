@@ -139,7 +139,7 @@ static bool start(struct sink_command *s, struct running *to, int64_t now_ms)
 
 	if (!s->argv[0] || pipe2(fds, O_CLOEXEC) < 0)
 		return false;
-	r = write(fds[1], json, len) == (ssize_t)len ? 0 : EIO; /* at most SINK_ALERT_MAX: a pipe takes that at once */
+	r = write(fds[1], json, len) == (ssize_t)len && write(fds[1], "\n", 1) == 1 ? 0 : EIO; /* at most SINK_ALERT_MAX: a pipe takes that at once */
 	close(fds[1]);
 	r = r ? r : spawn(s, fds[0], &to->pid);
 	close(fds[0]);

@@ -116,8 +116,8 @@ void gs_alerts_pulse(struct gs_alerts *a, const struct gs_pulse_second *s)
 	a->now = s->end;
 	if (s->bots > a->bots)
 		bot_seen(a, NULL, s);
-	a->bots = s->bots;
 	floods_pulse(a, s);
+	a->bots = s->bots;
 	for (unsigned i = 0; i < s->n_sources; i++) {
 		const struct gs_pulse_talker *t = &s->source[i];
 		const struct flood *f = &a->floods[t->class_];
@@ -187,7 +187,6 @@ void gs_alerts_trouble(struct gs_alerts *a, enum gs_trouble trouble, bool on, co
 	} else if (on) {
 		a->slots[i].last = now;
 		a->slots[i].restored = false;
-		a->next_id--; /* nothing new */
 	} else if (i >= 0 && a->slots[i].state == SLOT_ACTIVE) {
 		a->slots[i].state = SLOT_HELD;
 		a->slots[i].last = now;

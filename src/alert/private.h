@@ -106,9 +106,9 @@ struct gs_alerts {
 
 /* ---- open.c: the table of what is open; telling ---- */
 
-/* A fresh alert of a kind at a->now, with an id. */
+/* A fresh alert of a kind at a->now. */
 struct gs_alert alert_make(struct gs_alerts *a, enum gs_alert_kind kind, enum gs_alert_level level);
-void alert_tell(struct gs_alerts *a, const struct gs_alert *al);
+void alert_tell(struct gs_alerts *a, struct gs_alert *al); /* gives it an id, unless it has one */
 /* Sets text: controls and broken UTF-8 replaced, cut at a character. */
 void alert_text(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

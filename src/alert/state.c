@@ -59,7 +59,7 @@ void gs_alerts_write(const struct gs_alerts *a, struct gs_buf *b)
 		gs_buf_printf(b, "bucket %u %lld %" PRId64 " %" PRIu64 " %" PRId64 " %u\n", i, micro(a->buckets[i].tokens), a->buckets[i].filled.ns, a->buckets[i].excess,
 		              a->buckets[i].excess_since.ns, a->buckets[i].wait_h);
 	for (unsigned i = 0; i < FLOODS; i++)
-		if (a->floods[i].weight > 0)
+		if (a->floods[i].usual > 0)
 			gs_buf_printf(b, "usual %s %lld %lld\n", class_word(i), micro(a->floods[i].usual), micro(a->floods[i].weight));
 	for (uint32_t i = 0; i < a->networks.count; i++) {
 		const struct network *n = gs_map_at(&a->networks, i);

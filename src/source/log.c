@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "source/log_lines.h"
+#include "source/log_live.h"
 #include "source/log_reader.h"
 #include "source/source_int.h"
 
@@ -20,6 +21,12 @@ struct logs {
 	size_t no_newline; /* octets from p on that are known to hold none */
 	bool in_line;      /* the reader has a line that p is behind already */
 	bool in_long;      /* inside a line that is too long to read */
+	uint64_t long_lines;
+	/* of a log that grows (log_live.h) */
+	bool live;
+	bool flush;        /* what is unfinished at the end is a line after all */
+	bool flushed;
+	uint64_t until;    /* octets of the stream after which a call ends */
 };
 
 /* NUL octets do not count: a crash leaves them in text. */
@@ -131,17 +138,27 @@ static int lines_ready(struct gs_source *s, struct gs_tally *tally, struct gs_er
 				char sentence[64];
 				snprintf(sentence, sizeof sentence, "longer than %u octets", LOG_LINE_MAX - 1);
 				line_bad(s, tally, l->lines + 1, sentence);
+				l->long_lines++;
 			}
 			l->in_long = true;
 			l->no_newline = 0;
 			st->p += look;
 			continue;
 		}
+		if (!st->ended && l->live && st->out_octets >= l->until)
+			return 0;
 		if (!st->ended) {
 			int r = stream_fill(st, look + 1, err);
 			if (r < 0)
 				return r;
 			continue;
+		}
+		if (l->live) { /* an end for now */
+			st->ended = false;
+			l->flushed = l->flush;
+			if (!l->flush)
+				return 0;
+			l->flush = false;
 		}
 		/* Of compressed data that broke off, an unfinished line is no evidence: its last number may be cut. */
 		if (st->damage.code)
@@ -226,6 +243,58 @@ static int log_sightings(struct gs_source *s, struct gs_sighting *out, size_t ma
 		}
 	}
 	return 0;
+}
+
+/* ---- a log that grows ---- */
+
+int log_live_new(const char *name, const struct gs_log_options *o, struct gs_source **ret, struct gs_error *err)
+{
+	struct gs_source *s;
+	int r = source_open_plain(name, &source_log, o, &s, err);
+
+	if (r < 0)
+		return r;
+	((struct logs *)s->state)->live = true;
+	*ret = s;
+	return 0;
+}
+
+void log_live_now(struct gs_source *s, struct gs_time now)
+{
+	((struct logs *)s->state)->reader->clock.reference = now;
+}
+
+int log_live_read(struct gs_source *s, uint64_t until, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally, struct gs_error *err)
+{
+	((struct logs *)s->state)->until = until;
+	return log_sightings(s, out, max, ret_n, tally, err);
+}
+
+void log_live_flush(struct gs_source *s)
+{
+	((struct logs *)s->state)->flush = true;
+}
+
+bool log_live_flushed(const struct gs_source *s)
+{
+	return ((const struct logs *)s->state)->flushed;
+}
+
+void log_live_reset(struct gs_source *s)
+{
+	struct logs *l = s->state;
+
+	s->stream.p = s->stream.end;
+	l->ready = l->no_newline = 0;
+	l->in_line = l->in_long = l->flush = l->flushed = false;
+}
+
+void log_live_counts(const struct gs_source *s, uint64_t *ret_lines, uint64_t *ret_long)
+{
+	const struct logs *l = s->state;
+
+	*ret_lines = l->lines;
+	*ret_long = l->long_lines;
 }
 
 /* ---- every line, for people ---- */

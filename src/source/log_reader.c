@@ -17,7 +17,7 @@ int log_reader_new(const struct gs_log_own *own, struct log_reader **ret, struct
 
 	if (!lr)
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory for the readers of logs");
-	lr->clock.reference = lr->clock.last = GS_TIME_MIN;
+	lr->clock.reference = lr->clock.last = lr->arrival = GS_TIME_MIN;
 	lr->own = own;
 	if (own && !(lr->own_match = log_own_match_new(own))) {
 		log_reader_free(lr);
@@ -130,8 +130,10 @@ static const char *row_times(struct log_reader *lr, const struct log_row *row, s
 
 	*ret_cell = row->time.text;
 	const char *why = log_clock_read(&lr->clock, &row->time, &t);
-	if (why)
+	if (why && (lr->arrival.ns == INT64_MIN || (row->time.kind != LOG_TIME_NONE && row->time.kind != LOG_TIME_UPTIME)))
 		return why;
+	if (why)
+		t = lr->arrival;
 	s->first = s->last = t;
 	if (row->end.kind != LOG_TIME_NONE) {
 		*ret_cell = row->end.text;

@@ -18,6 +18,7 @@ struct log_reader {
 	struct log_own_match *own_match;
 	const uint8_t *own_next[GS_LOG_OWN_MAX], *own_end; /* where their texts come next in what is searched, and its end: log_reader_find */
 	unsigned last;             /* the format that matched last */
+	struct gs_time arrival;    /* of what has no time that can be known; GS_TIME_MIN: such a record is bad */
 	char *scratch;             /* where messages inside JSON are put; LOG_LINE_MAX octets, made when the first comes */
 	/* the line being read */
 	struct log_line line;

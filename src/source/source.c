@@ -246,6 +246,24 @@ int source_open_block(const char *path, size_t block, const struct gs_log_option
 	return source_start(s, stream_open_fd(&s->stream, s->path, fd, own, block, err), ret, err);
 }
 
+int source_open_plain(const char *name, const struct gs_source_ops *ops, const struct gs_log_options *logs, struct gs_source **ret, struct gs_error *err)
+{
+	struct gs_source *s = source_new(name);
+
+	if (!s)
+		return gs_fail(err, GS_ERR_NOMEM, "%s: out of memory", name);
+	s->logs = *logs;
+	s->ops = ops;
+	s->stream = (struct stream){ .name = s->path, .fd = -1, .block = SOURCE_BLOCK };
+	const int r = ops->open(s, err);
+	if (r < 0) {
+		gs_source_close(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
 int source_open_memory_block(const char *name, const void *data, size_t len, size_t block, const struct gs_log_options *logs,
 			     struct gs_source **ret, struct gs_error *err)
 {
