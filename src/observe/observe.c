@@ -226,6 +226,7 @@ static int close_folds(struct gs_observe *ob, struct gs_error *err)
 	for (uint32_t i = 0; i < ob->folds.count; i++) {
 		struct fold *fold = gs_map_at(&ob->folds, i);
 		uint64_t n = gs_hll_count(fold->hll);
+		fold->s.spread = 0;
 		fold->s.sources = n > UINT32_MAX ? UINT32_MAX : n ? (uint32_t)n : 1;
 		*fold->hll = (struct gs_hll){ 0 };
 		int r = pass_on(ob, &fold->s, 1, err);

@@ -181,10 +181,11 @@ def tells(lab, work):
     assert end[0]["id"] == flood[0]["id"] and 18 < end[0]["sources"] < 22 and end[0]["packets"] <= 2001 and 5 < end[0]["duration_s"] < 12, end
     assert [a["key"] for a in s.alerts("network.new")] == ["network.new:AS64496", "network.new:AS64498"]
 
-    # every alert got to the command, in order, and is the same there
+    # every alert got to the command once (up to four of them run at a time, so not always in order), and is the same there
     told = s.alerts()
     net.wait_for(lambda: len(lines_of(work / "command.txt")) >= len(told))
-    assert [json.loads(x) for x in lines_of(work / "command.txt")][:len(told)] == told
+    got = [json.loads(x) for x in lines_of(work / "command.txt")]
+    assert all(got.count(a) == 1 for a in told), (got, told)
 
     # the webhook's server comes late, is out of order once, and then wants to send somebody elsewhere
     hook = lab.start([sys.executable, "-c", HOOK, str(HOOK_PORT), str(work / "hook.txt")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
