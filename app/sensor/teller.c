@@ -23,7 +23,7 @@
 #define SAVE_S 300
 #define SAVE_SOON_S 5           /* after something was told */
 #define HOURLY_S 3600
-#define STALE_S (100 * 86400)   /* databases older than this are told of */
+#define STALE_S (60 * 86400)    /* databases older than this are told of; as `doctor` has it */
 #define FAREWELL_MS 800         /* for the herald to carry out what is left; it may go on alone */
 #define ROUND_MESSAGES 512      /* of one sender, before the others have their turn */
 
