@@ -23,7 +23,7 @@ static const struct verb verbs[] = {
 	  "  grescope show AS3462 --since last-month\n"
 	  "  grescope show 198.51.100.0/24 capture.pcap --format json\n"
 	  "  grescope show bot seed:5a1007c00000003900004e20 capture.pcap\n",
-	  OPT_INPUT | OPT_FILTER | OPT_PLACE | OPT_TABLE | OPT_DOSSIER | OPT_DATA | OPT_STORE | OPT_SEED, cmd_show },
+	  OPT_INPUT | OPT_FILTER | OPT_PLACE | OPT_TABLE | OPT_DOSSIER | OPT_DATA | OPT_STORE | OPT_SEED | OPT_EVIDENCE | OPT_CONFIG, cmd_show },
 	{ "bots", "[options] [FILE...]", "the processes behind the floods: how many, how much each sent in all, since when they run",
 	  "  grescope bots capture.pcap\n"
 	  "  grescope bots --format json --src 192.0.2.0/24 *.pcap.gz\n"
@@ -57,6 +57,11 @@ static const struct verb verbs[] = {
 	  "  grescope store export-archive north.jsonl.zst\n"
 	  "  grescope store import-archive north.jsonl.zst south.jsonl.zst\n",
 	  OPT_STORE | OPT_PRUNE | OPT_CHECK | OPT_JSON | OPT_SENSOR, cmd_store },
+	{ "watch", "[options] -i IFACE", "the sensor: live capture into the store, for months",
+	  "  grescope watch -i eth0\n"
+	  "  grescope watch -i eth0 -i eth1 --sensor taipei --store /var/lib/grescope/store.db\n"
+	  "  grescope watch --config /etc/grescope/grescope.conf\n",
+	  OPT_CONFIG | OPT_SETTINGS | OPT_PIN, cmd_watch },
 	{ "config", "[options] check [FILE] | show", "is the sensor's configuration sound, and what would it do",
 	  "  grescope config check                             /etc/grescope/grescope.conf\n"
 	  "  grescope config check my.conf\n"
@@ -65,7 +70,7 @@ static const struct verb verbs[] = {
 	{ "doctor", "[options]", "is all well: store, databases, disk, gaps in time, losses; and what to do",
 	  "  grescope doctor\n"
 	  "  grescope doctor --store /var/lib/grescope/store.db --format json\n",
-	  OPT_STORE | OPT_DATA | OPT_DOCTOR, cmd_doctor },
+	  OPT_STORE | OPT_DATA | OPT_DOCTOR | OPT_CONFIG, cmd_doctor },
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

@@ -106,6 +106,7 @@ void log_reader_line(struct log_reader *lr, log_cell line, bool all)
 {
 	while (line.len && (line.text[line.len - 1] == '\r' || line.text[line.len - 1] == '\n'))
 		line.len--;
+	log_take(&line, "\xef\xbb\xbf"); /* files that editors and PowerShell wrote begin so */
 	log_prefix(line, &lr->line);
 	lr->all = all;
 	lr->again = false;

@@ -24,16 +24,13 @@
  */
 #include "source/log/record.h"
 
-#define A_NAME "source (a name where an address belongs: `no names` on the firewall)"
-#define B_NAME "destination (a name where an address belongs: `no names` on the firewall)"
-
 static bool end_set(struct log_row *row, log_cell c, bool source)
 {
-	struct gs_addr a;
-
-	if (log_address(c, &a))
-		return source ? log_set_src(row, c) : log_set_dst(row, c);
-	return log_fail(row, c.len == 0 ? source ? "source" : "destination" : source ? A_NAME : B_NAME, c);
+	if (source ? log_set_src(row, c) : log_set_dst(row, c))
+		return true;
+	if (c.len > 0)
+		row->why = "is no address: `no names` on the firewall makes it write addresses";
+	return false;
 }
 
 /* The address of "IF:ADDR/port(user)" or, with `sep` a slash, "IF/ADDR(port)". Interface names have neither. */
@@ -48,12 +45,7 @@ static log_cell end_address(log_cell word, char sep)
 static enum log_proto take_protocol(log_cell *m)
 {
 	log_take(m, "protocol ");
-	return log_protocol(log_step(m));
-}
-
-static enum log_word said(enum log_proto p)
-{
-	return p == LOG_PROTO_GRE ? LOG_GRE : LOG_OTHER;
+	return log_gre(log_step(m));
 }
 
 /* "src IF:A ... dst IF:B ..." */
@@ -130,10 +122,8 @@ static enum log_word access_list(struct log_row *row, log_cell m)
 	const char *arrow = log_find(m, "-> ");
 	log_cell a = log_step(&m);
 	const bool paired = log_find(a, "/") != NULL;
-	if (!arrow && !paired)
-		return LOG_NO; /* of a router */
 	if (p != LOG_PROTO_GRE)
-		return LOG_OTHER;
+		return arrow || paired ? LOG_OTHER : LOG_NO; /* NO: of a router */
 	if (!end_set(row, end_address(a, '/'), true))
 		return LOG_BAD;
 	if (arrow)
@@ -166,7 +156,7 @@ static enum log_word connection(struct log_row *row, log_cell m)
 
 	if (!log_take(&m, "connection "))
 		return LOG_NO;
-	if (log_protocol(protocol) != LOG_PROTO_GRE)
+	if (log_gre(protocol) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	const char *from = log_find(m, " from "), *to = log_find(m, " to ");
 	if (!from || !to || to < from)
@@ -178,7 +168,27 @@ static enum log_word connection(struct log_row *row, log_cell m)
 	return LOG_GRE;
 }
 
-static enum log_word asa_read(const struct log_line *line, void *state, struct log_row *row)
+/* Behind the tag, or the message; where that starts with a host that has no colon behind it, behind the host. */
+static log_cell message(const struct log_line *line, bool *ret_tagged)
+{
+	static const char *const tags[] = { "%ASA-", "%PIX-", "%FWSM-", "%FTD-" };
+	log_cell m = log_record(line);
+
+	for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+		const char *at = log_find(m, tags[i]);
+		if (!at)
+			continue;
+		m = log_from(m, at);
+		log_until(&m, ':');
+		*ret_tagged = true;
+		return log_trim(m);
+	}
+	*ret_tagged = false;
+	return line->text;
+}
+
+/* What the message says, where it starts with the words of one that is known. */
+static enum log_word message_read(struct log_row *row, log_cell m)
 {
 	static const struct {
 		const char *words;
@@ -190,30 +200,34 @@ static enum log_word asa_read(const struct log_line *line, void *state, struct l
 		{ "Built outbound ", connection },
 		{ "Teardown ", connection },
 	};
-	static const char failed[] = "translation creation failed for ";
 
-	(void)state;
-	const log_cell all = log_record(line);
-	const char *at = log_find(all, failed);
-	if (at) {
-		log_cell m = log_from(all, at + sizeof failed - 1);
-		const enum log_proto p = take_protocol(&m);
-		return p == LOG_PROTO_GRE ? src_dst(row, m) : said(p);
-	}
-	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-		at = log_find(all, forms[i].words);
-		if (!at)
-			continue;
-		log_cell m = log_from(all, at);
-		log_take(&m, forms[i].words);
-		const enum log_word said_so = forms[i].read(row, m);
-		if (said_so != LOG_NO)
-			return said_so;
-	}
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+		if (log_take(&m, forms[i].words))
+			return forms[i].read(row, m);
 	return LOG_NO;
 }
 
-static const char *const needles[] = { "protocol 47 ", " gre ", "denied 47 ", "permitted 47 ", "est-allowed 47 ", "deny 47 ", NULL };
+static enum log_word asa_read(const struct log_line *line, void *state, struct log_row *row)
+{
+	static const char failed[] = "translation creation failed for ";
+	bool tagged;
+
+	(void)state;
+	log_cell m = message(line, &tagged);
+	const char *at = log_find(m, failed);
+	if (at && at - m.text < 16) { /* "regular ", "portmap " */
+		m = log_from(m, at + sizeof failed - 1);
+		const enum log_proto p = take_protocol(&m);
+		return p == LOG_PROTO_GRE ? src_dst(row, m) : LOG_OTHER;
+	}
+	const enum log_word word = message_read(row, m);
+	if (word != LOG_NO || tagged)
+		return word;
+	log_step(&m);
+	return message_read(row, m);
+}
+
+static const char *const needles[] = { " 47", " gre", "\t47", "\tgre", NULL };
 
 const struct log_format log_asa = {
 	.name = "cisco-asa",

@@ -78,8 +78,10 @@ static enum log_word azure_read(const struct log_line *line, void *state, struct
 		if (!log_is(cells[PROTOCOL], "47"))
 			continue;
 		row->rest = rest;
-		if (tuple.text + tuple.len == rest.text)
-			return log_fail(row, "record (cut off)", tuple) ? LOG_GRE : LOG_BAD;
+		if (tuple.text + tuple.len == rest.text) {
+			row->why = "is cut off";
+			return log_fail(row, "record", tuple) ? LOG_GRE : LOG_BAD;
+		}
 		return tuple_read(line, row, cells);
 	}
 	return seen || log_find(line->text, "\"flowTuples\"") ? LOG_OTHER : LOG_NO;

@@ -23,12 +23,12 @@ struct fields {
 static void put(struct fields *f, log_cell key, log_cell value)
 {
 	const struct log_wanted wanted[] = {
-		{ "src", &f->src },          { "dst", &f->dst },        { "c6a2", &f->src6 },
-		{ "c6a3", &f->dst6 },        { "proto", &f->protocol }, { "rt", &f->received },
-		{ "devTime", &f->dev_time }, { "start", &f->start },    { "end", &f->end },
+		{ LOG_CELL("src"), &f->src },          { LOG_CELL("dst"), &f->dst },        { LOG_CELL("c6a2"), &f->src6 },
+		{ LOG_CELL("c6a3"), &f->dst6 },        { LOG_CELL("proto"), &f->protocol }, { LOG_CELL("rt"), &f->received },
+		{ LOG_CELL("devTime"), &f->dev_time }, { LOG_CELL("start"), &f->start },    { LOG_CELL("end"), &f->end },
 	};
 
-	log_wanted_put(wanted, sizeof wanted / sizeof *wanted, key, log_trim(value));
+	log_wanted_put(wanted, sizeof wanted / sizeof *wanted, key, value);
 }
 
 /* The = that ends a key: not escaped. */
@@ -68,7 +68,7 @@ static void leef_pairs(log_cell m, char separator, struct fields *f)
 	while (m.len > 0) {
 		log_cell pair = log_until(&m, separator);
 		const log_cell key = log_until(&pair, '=');
-		put(f, log_trim(key), pair);
+		put(f, key, pair);
 	}
 }
 
@@ -105,16 +105,17 @@ static void field_skip(log_cell *m)
 
 static bool collect(log_cell all, struct fields *f)
 {
-	const char *at = log_find(all, "CEF:");
-	const bool leef = !at;
+	static const char *const marks[] = { "CEF:0|", "CEF:1|", "LEEF:1.0|", "LEEF:2.0|" };
+	const char *at = NULL;
+	size_t i = 0;
 
-	if (leef)
-		at = log_find(all, "LEEF:");
+	while (i < sizeof marks / sizeof *marks && !(at = log_find(all, marks[i])))
+		i++;
 	if (!at)
 		return false;
+	const bool leef = i >= 2, second = i == 3;
 	log_cell m = log_from(all, at);
-	const bool second = log_starts(m, "LEEF:2");
-	for (int i = 0; i < (leef ? 5 : 7); i++)
+	for (int field = 0; field < (leef ? 5 : 7); field++)
 		field_skip(&m);
 	if (!leef) {
 		cef_pairs(m, f);
@@ -134,7 +135,7 @@ static enum log_word cef_read(const struct log_line *line, void *state, struct l
 	const log_cell all = log_record(line);
 	if (!collect(all, &f))
 		return LOG_NO;
-	if (log_protocol(f.protocol) != LOG_PROTO_GRE)
+	if (log_gre(f.protocol) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	if (!log_set_src(row, f.src.len > 0 ? f.src : f.src6) || !log_set_dst(row, f.dst.len > 0 ? f.dst : f.dst6))
 		return LOG_BAD;

@@ -26,20 +26,20 @@ struct fields {
 static void collect(log_cell m, struct fields *f)
 {
 	const struct log_wanted wanted[] = {
-		{ "srcip", &f->src },
-		{ "dstip", &f->dst },
-		{ "proto", &f->protocol },
-		{ "type", &f->type },
-		{ "logid", &f->id },
-		{ "date", &f->date },
-		{ "time", &f->time },
-		{ "tz", &f->zone },
-		{ "eventtime", &f->event },
-		{ "duration", &f->seconds },
-		{ "sentpkt", &f->sides.packets[0] },
-		{ "rcvdpkt", &f->sides.packets[1] },
-		{ "sentbyte", &f->sides.bytes[0] },
-		{ "rcvdbyte", &f->sides.bytes[1] },
+		{ LOG_CELL("srcip"), &f->src },
+		{ LOG_CELL("dstip"), &f->dst },
+		{ LOG_CELL("proto"), &f->protocol },
+		{ LOG_CELL("type"), &f->type },
+		{ LOG_CELL("logid"), &f->id },
+		{ LOG_CELL("date"), &f->date },
+		{ LOG_CELL("time"), &f->time },
+		{ LOG_CELL("tz"), &f->zone },
+		{ LOG_CELL("eventtime"), &f->event },
+		{ LOG_CELL("duration"), &f->seconds },
+		{ LOG_CELL("sentpkt"), &f->sides.packets[0] },
+		{ LOG_CELL("rcvdpkt"), &f->sides.packets[1] },
+		{ LOG_CELL("sentbyte"), &f->sides.bytes[0] },
+		{ LOG_CELL("rcvdbyte"), &f->sides.bytes[1] },
 	};
 
 	log_wanted_find(m, wanted, sizeof wanted / sizeof *wanted);
@@ -61,7 +61,7 @@ static enum log_word fortigate_read(const struct log_line *line, void *state, st
 	if (!log_find(all, "srcip=") || !log_find(all, "logid="))
 		return LOG_NO;
 	collect(all, &f);
-	if (!log_is(f.type, "traffic") || log_protocol(f.protocol) != LOG_PROTO_GRE)
+	if (!log_is(f.type, "traffic") || log_gre(f.protocol) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	if (f.id.len >= 4 && log_is((log_cell){ f.id.text + f.id.len - 4, 4 }, "0020"))
 		return LOG_OTHER;
@@ -71,7 +71,7 @@ static enum log_word fortigate_read(const struct log_line *line, void *state, st
 	return log_sides_end(line, row, &f.sides);
 }
 
-static const char *const needles[] = { "proto=47", "proto=\"47\"", "proto=gre", "proto=\"gre\"", NULL };
+static const char *const needles[] = { "proto=47", "proto=\"47", "proto='47", "proto=gre", "proto=\"gre", "proto='gre", NULL };
 
 const struct log_format log_fortigate = {
 	.name = "fortigate",

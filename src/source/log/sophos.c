@@ -28,27 +28,27 @@ struct fields {
 static void collect(log_cell m, struct fields *f)
 {
 	const struct log_wanted wanted[] = {
-		{ "src_ip", &f->src },
-		{ "srcip", &f->src },
-		{ "dst_ip", &f->dst },
-		{ "dstip", &f->dst },
-		{ "protocol", &f->protocol },
-		{ "proto", &f->protocol },
-		{ "date", &f->date },
-		{ "time", &f->time },
-		{ "timezone", &f->zone },
-		{ "timestamp", &f->stamp },
-		{ "connevent", &f->event },
-		{ "con_event", &f->event },
-		{ "duration", &f->seconds },
-		{ "con_duration", &f->seconds },
-		{ "length", &f->length },
-		{ "ttl", &f->ttl },
-		{ "sub", &f->sub },
-		{ "sent_pkts", &f->sides.packets[0] },
-		{ "packets_sent", &f->sides.packets[0] },
-		{ "recv_pkts", &f->sides.packets[1] },
-		{ "packets_received", &f->sides.packets[1] },
+		{ LOG_CELL("src_ip"), &f->src },
+		{ LOG_CELL("srcip"), &f->src },
+		{ LOG_CELL("dst_ip"), &f->dst },
+		{ LOG_CELL("dstip"), &f->dst },
+		{ LOG_CELL("protocol"), &f->protocol },
+		{ LOG_CELL("proto"), &f->protocol },
+		{ LOG_CELL("date"), &f->date },
+		{ LOG_CELL("time"), &f->time },
+		{ LOG_CELL("timezone"), &f->zone },
+		{ LOG_CELL("timestamp"), &f->stamp },
+		{ LOG_CELL("connevent"), &f->event },
+		{ LOG_CELL("con_event"), &f->event },
+		{ LOG_CELL("duration"), &f->seconds },
+		{ LOG_CELL("con_duration"), &f->seconds },
+		{ LOG_CELL("length"), &f->length },
+		{ LOG_CELL("ttl"), &f->ttl },
+		{ LOG_CELL("sub"), &f->sub },
+		{ LOG_CELL("sent_pkts"), &f->sides.packets[0] },
+		{ LOG_CELL("packets_sent"), &f->sides.packets[0] },
+		{ LOG_CELL("recv_pkts"), &f->sides.packets[1] },
+		{ LOG_CELL("packets_received"), &f->sides.packets[1] },
 	};
 
 	log_wanted_find(m, wanted, sizeof wanted / sizeof *wanted);
@@ -101,7 +101,7 @@ static enum log_word sophos_read(const struct log_line *line, void *state, struc
 	if (!utm && (!log_find(all, "log_component=") || !log_find(all, "src_ip=")))
 		return LOG_NO;
 	collect(all, &f);
-	if (log_protocol(f.protocol) != LOG_PROTO_GRE)
+	if (log_gre(f.protocol) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	if (utm)
 		return utm_read(line, row, &f);
@@ -113,7 +113,9 @@ static enum log_word sophos_read(const struct log_line *line, void *state, struc
 	return log_sides_end(line, row, &f.sides);
 }
 
-static const char *const needles[] = { "protocol=\"gre\"", "protocol=\"47\"", "protocol=gre", "protocol=47", "proto=\"47\"", NULL };
+static const char *const needles[] = { "protocol=47", "protocol=\"47", "protocol='47", "protocol=gre", "protocol=\"gre", "protocol='gre",
+				       "proto=47",    "proto=\"47",    "proto='47",    "proto=gre",    "proto=\"gre",    "proto='gre",
+				       NULL };
 
 const struct log_format log_sophos = {
 	.name = "sophos",
