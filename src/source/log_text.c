@@ -65,7 +65,9 @@ log_cell log_from(log_cell c, const char *p)
 
 log_cell log_until(log_cell *c, char stop)
 {
-	const char *at = c->len ? memchr(c->text, stop, c->len) : NULL;
+	if (c->len == 0) /* its text may be NULL */
+		return *c;
+	const char *at = memchr(c->text, stop, c->len);
 	const log_cell cut = { c->text, at ? (size_t)(at - c->text) : c->len };
 	const size_t used = cut.len + (at != NULL);
 
@@ -77,6 +79,8 @@ log_cell log_token(log_cell *c)
 {
 	size_t at = 0, n = 0;
 
+	if (c->len == 0)
+		return *c;
 	while (at < c->len && is_blank(c->text[at]))
 		at++;
 	while (at + n < c->len && !is_blank(c->text[at + n]))
