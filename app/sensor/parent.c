@@ -2,7 +2,7 @@
  * parent.c - starts the others, watches over them, starts them anew; the only process with rights, and so the one that parses nothing
  *
  * It never looks into a sighting: what comes to it are notices, signs of life and requests for a descriptor, each checked. A child that dies is started again after a
- * pause that doubles up to BACKOFF_MOST_MS; one that gives no sign of life for SILENT_MS is killed first. At the end engines flush, then the writer commits, then
+ * pause, which doubles up to BACKOFF_MOST_MS as long as it does not live for LIVED_MS; one that gives no sign of life for SILENT_MS is killed first. At the end engines flush, then the writer commits, then
  * the teller goes.
  */
 #include "sensor/sensor.h"
@@ -24,7 +24,7 @@
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS 30000
-#define LIVED_MS 60000       /* who lived that long starts over with the shortest pause */
+#define LIVED_MS 1000        /* who was ready and lived that long is started again after the shortest pause */
 #define SILENT_MS 60000
 #define STOP_MOST_MS 12000   /* then who is left is killed */
 #define EVIDENCE_PAUSE_MS 200  /* between two files of one engine: who asks oftener waits, so that one that was taken over cannot have all old ones removed at once */
@@ -121,7 +121,7 @@ static void child_later(struct child *c)
 {
 	const int64_t now = clock_steady_ms();
 
-	c->backoff_ms = now - c->started_ms > LIVED_MS || !c->backoff_ms ? BACKOFF_FIRST_MS : c->backoff_ms * 2 < BACKOFF_MOST_MS ? c->backoff_ms * 2 : BACKOFF_MOST_MS;
+	c->backoff_ms = (c->ready && now - c->started_ms > LIVED_MS) || !c->backoff_ms ? BACKOFF_FIRST_MS : c->backoff_ms * 2 < BACKOFF_MOST_MS ? c->backoff_ms * 2 : BACKOFF_MOST_MS;
 	c->next_ms = now + c->backoff_ms;
 }
 
@@ -378,7 +378,6 @@ static void child_ended(struct parent *p, struct child *c, int status)
 		close(c->control);
 	c->control = -1;
 	c->pid = 0;
-	c->ready = false;
 	const int code = WIFEXITED(status) ? WEXITSTATUS(status) : CHILD_BROKEN;
 	if (c->fatal && !p->stopping) {
 		if (c->role == ROLE_ENGINE && c->fatal == EXIT_RIGHTS)
@@ -397,6 +396,7 @@ static void child_ended(struct parent *p, struct child *c, int status)
 	memset(&c->status, 0, sizeof c->status);
 	c->restarts++;
 	child_later(c);
+	c->ready = false;
 	c->gone = code == CHILD_GONE;
 	if (c->gone)
 		c->next_ms = clock_steady_ms() + 1000;
