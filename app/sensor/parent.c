@@ -52,6 +52,8 @@ struct parent {
 	struct child children[CHILDREN_MAX];
 	unsigned n;
 	struct message_store store;
+	struct gs_tally total;   /* of engines that ended, as far as they told */
+	uint64_t rows_before;    /* kept by writers that ended */
 	struct notify notify;
 	struct evidence evidence;
 	bool evidence_on;
@@ -379,6 +381,12 @@ static void child_ended(struct parent *p, struct child *c, int status)
 	c->control = -1;
 	c->pid = 0;
 	const int code = WIFEXITED(status) ? WEXITSTATUS(status) : CHILD_BROKEN;
+	if (c->role == ROLE_WRITER) {
+		p->rows_before += p->store.rows;
+		p->store.rows = 0;
+	}
+	gs_tally_add(&p->total, &c->status.tally);
+	p->total.dropped[GS_DROP_ENGINE] += WIFSIGNALED(status) ? c->status.open_packets : 0;
 	if (c->fatal && !p->stopping) {
 		if (c->role == ROLE_ENGINE && c->fatal == EXIT_RIGHTS)
 			rights_say();
@@ -633,7 +641,7 @@ static void service_tell(struct parent *p)
 		packets += p->children[i].status.tally.packets;
 		lost += gs_tally_sensor_lost(&p->children[i].status.tally);
 	}
-	notify_send(&p->notify, "STATUS=%" PRIu64 " packets seen, %" PRIu64 " lost, %" PRIu64 " rows kept", packets, lost, p->store.rows);
+	notify_send(&p->notify, "STATUS=%" PRIu64 " packets seen, %" PRIu64 " lost, %" PRIu64 " rows kept", packets, lost, p->rows_before + p->store.rows);
 	p->next_status_ms = now + STATUS_MS;
 }
 
@@ -704,6 +712,9 @@ int parent_run(struct sensor *s)
 			signals_take(p);
 	}
 	const int code = p->code;
+	if (p->started && !s->options->quiet)
+		say("ended: %" PRIu64 " packets seen, %" PRIu64 " lost in the sensor, %" PRIu64 " possibly lost below; %" PRIu64 " rows kept", p->total.packets,
+		    gs_tally_sensor_lost(&p->total), p->total.dropped[GS_DROP_BELOW], p->rows_before);
 	close(p->signals);
 	if (p->evidence_on)
 		evidence_close(&p->evidence);

@@ -496,9 +496,28 @@ def flood(lab):
     w.sound("flood")
 
 
+def overflow(lab):
+    """What the ring has no room for is counted to the packet."""
+    w = Watch(lab, scene.path("overflow.db"), "--window", "2", "--buffer", "1M")
+    engine = w.children()["engine"]
+    lab.send([frame(source(i % 500)) for i in range(1000)])
+    os.kill(engine, signal.SIGSTOP)
+    lab.send([frame(source(i % 500)) for i in range(40000)])
+    os.kill(engine, signal.SIGCONT)
+    lab.send([frame(source(i % 500)) for i in range(1000)])
+    w.stop()
+    m = w.answer()["meta"]
+    scene.check("overflow: something was lost", m["lost_in_sensor"] > 1000, m)
+    scene.check("overflow: sent = seen + lost in the sensor", m["packets"] + m["lost_in_sensor"] == 42000, m)
+    scene.check("overflow: told", f"{m['packets']} packets seen, {m['lost_in_sensor']} lost in the sensor" in w.text, w.text)
+    p = scene.run("report", "--store", w.store)
+    scene.check("overflow: in the report", b"lost in the sensor" in p.stdout, p.stdout)
+    w.sound("overflow")
+
+
 with net.Lab() as lab:
     for part in (start_to_stop, same_as_files, killed_writer, killed_anyone, killed_parent, full_disk, read_only, deleted_store, databases, configuration, service, rights, interfaces, calls, workers,
-                 flood):
+                 flood, overflow):
         if only and part.__name__ not in only.split(","):
             continue
         begin = time.monotonic()
