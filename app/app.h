@@ -60,6 +60,7 @@ struct options {
 	size_t max_bytes;          /* 0: not given */
 	uint64_t packet_first, packet_last; /* 0: not given */
 	size_t quota_bytes;        /* 0: none */
+	size_t store_cache_bytes;  /* 0: as much as the store thinks fit */
 	bool quick;                /* store check without reading every row */
 	bool format_given;
 	size_t seed_budget;        /* draws */
@@ -67,6 +68,7 @@ struct options {
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
 	const char *config;      /* --config; NULL: not given */
+	const char *pcap_dir;    /* --pcap-dir of show; NULL: not given */
 	bool defaults, example;  /* config show */
 	struct {
 		const char *option, *value;
@@ -109,6 +111,7 @@ enum option_group {
 	OPT_CONFIG = 1u << 24,   /* --config */
 	OPT_SETTINGS = 1u << 25, /* every key of the configuration that has an option */
 	OPT_CONFIG_SHOW = 1u << 26,
+	OPT_EVIDENCE = 1u << 27,
 	OPT_LOGS = 1u << 28,  /* what logs do not say themselves; part of OPT_INPUT */
 };
 

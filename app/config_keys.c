@@ -41,7 +41,7 @@ static const struct config_key keys[] = {
 
 	{ "evidence", "folder", "pcap-dir", 0, "FOLDER", "keep the packets themselves here, compressed", "", NULL, KIND_FILE, 0, 0, 0, AT(pcap_dir) },
 	{ "evidence", "size", "pcap-size", 0, "SIZE", "of all these files; the oldest go first", "1G", NULL, KIND_SIZE, CONFIG_LIVE, 16 * M, 1024 * 1024 * G, AT(pcap_max_bytes) },
-	{ "evidence", "file_size", "pcap-file-size", 0, "SIZE", "a file ends when it is this large", "64M", NULL, KIND_SIZE, 0, M, 16 * G, AT(pcap_file_bytes) },
+	{ "evidence", "file_size", "pcap-file-size", 0, "SIZE", "a file ends when it is this large; of a smaller size a quarter, where it is not given", "64M", NULL, KIND_SIZE, 0, M, 16 * G, AT(pcap_file_bytes) },
 	{ "evidence", "file_span", "pcap-file-span", 0, "SPAN", "a file ends when it is this old", "1d", NULL, KIND_SPAN, 0, 60, YEAR, AT(pcap_file_s) },
 
 	{ "data", "networks", "asn-db", 0, "FILE", "network database (.mmdb, CSV ranges, pfx2as); else the known folders are searched", "", NULL, KIND_FILE,

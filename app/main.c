@@ -23,7 +23,7 @@ static const struct verb verbs[] = {
 	  "  grescope show AS3462 --since last-month\n"
 	  "  grescope show 198.51.100.0/24 capture.pcap --format json\n"
 	  "  grescope show bot seed:5a1007c00000003900004e20 capture.pcap\n",
-	  OPT_INPUT | OPT_FILTER | OPT_PLACE | OPT_TABLE | OPT_DOSSIER | OPT_DATA | OPT_STORE | OPT_SEED, cmd_show },
+	  OPT_INPUT | OPT_FILTER | OPT_PLACE | OPT_TABLE | OPT_DOSSIER | OPT_DATA | OPT_STORE | OPT_SEED | OPT_EVIDENCE | OPT_CONFIG, cmd_show },
 	{ "bots", "[options] [FILE...]", "the processes behind the floods: how many, how much each sent in all, since when they run",
 	  "  grescope bots capture.pcap\n"
 	  "  grescope bots --format json --src 192.0.2.0/24 *.pcap.gz\n"

@@ -46,7 +46,8 @@ static int default_path(char *out, size_t size, struct gs_error *err)
 
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err)
 {
-	struct gs_store_options so = { .mode = mode, .wait_ms = WAIT_MS, .quota_bytes = o->quota_bytes, .ballast_bytes = BALLAST_BYTES };
+	struct gs_store_options so = { .mode = mode, .wait_ms = WAIT_MS, .quota_bytes = o->quota_bytes, .ballast_bytes = BALLAST_BYTES,
+				       .cache_bytes = o->store_cache_bytes };
 	char path[4096], answers[4096];
 	int r = o->store && *o->store ? 0 : default_path(path, sizeof path, err);
 	const char *at = o->store && *o->store ? o->store : path;

@@ -108,8 +108,9 @@ def main():
     a.add_argument("--sources", type=int, default=20000)
     a.add_argument("--config")
     a.add_argument("--keep", help="folder for the store; else it is removed")
-    a.add_argument("watch", nargs="*")
-    o = a.parse_args()
+    at = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    o = a.parse_args(sys.argv[1:at])
+    o.watch = sys.argv[at + 1:]
     net.need("ip")
     folder = o.keep or tempfile.mkdtemp(prefix="grescope-soak-")
     os.makedirs(folder, exist_ok=True)

@@ -26,6 +26,7 @@
 #define SETTLE_S 300            /* rollups are brought up to the last row so often */
 #define DATABASES_S 60          /* looked at for new editions */
 #define ROOM_STEPS 16           /* of pruning, when there is no room */
+#define STORE_CACHE_BYTES (16u << 20) /* rows are added at the end: more would only be slow to fill */
 #define OLD_BOTS 65536u         /* processes of engines that died, in this input */
 #define EPOCH_MOST_S 60         /* that engines may take to end an epoch; then it ends without the one that does not */
 #define DAY_NS (INT64_C(86400) * GS_NS_PER_S)
@@ -665,6 +666,7 @@ int writer_run(const struct sensor *s, int control)
 		return CHILD_BROKEN;
 	w->s = s;
 	w->options = *s->options;
+	w->options.store_cache_bytes = STORE_CACHE_BYTES;
 	w->options.own_databases = true; /* one that is overwritten in place must not take this process with it */
 	w->control = control;
 	w->teller = -1;

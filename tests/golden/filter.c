@@ -175,8 +175,8 @@ int main(int argc, char **argv)
 			ok &= check_folder(path, i & 1);
 		}
 	} else {
-		for (int i = 1; i < argc; i++)
-			ok &= check_file(argv[i], false) & check_file(argv[i], true);
+		for (int i = 2; i < 2 * argc; i++)
+			ok &= check_file(argv[i / 2], i & 1);
 	}
 	printf("%ju captures read, %ju frames: %ju wanted, %ju kept; %ju refused that the decoder cannot judge\n", (uintmax_t)counts.files,
 	       (uintmax_t)counts.frames, (uintmax_t)counts.wanted, (uintmax_t)counts.kept, (uintmax_t)counts.unjudged);

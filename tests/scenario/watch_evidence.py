@@ -91,8 +91,18 @@ with net.Lab() as lab:
     p.wait()
     s.check("after the end of all the file is whole", count(files()[1]) == 1100, [count(f) for f in files()])
     # what a sighting says first is a packet that can be found
-    csv = s.run("export", "--store", store, "--format", "csv", "--no-header", "--limit", "1").stdout.decode()
-    s.check("the store has rows", "203.0.113." in csv, csv)
+    for source in ("203.0.113.7", "203.0.113.100"):
+        text = " ".join(s.run("show", source, "--store", store, "--pcap-dir", folder).stdout.decode().split())
+        said_where = re.findall(r"its (first|last) packet: grescope explain --packet (\d+) (\S+)", text)
+        s.check(f"show {source} says where its first and last packet are", [x[0] for x in said_where] == ["first", "last"], text[-600:])
+        for which, number, path in said_where:
+            e = s.run("explain", "--packet", number, path).stdout.decode()
+            s.check(f"and explain shows the {which}", re.search(rf"\b{re.escape(source)}\b", e), e[:300])
+    text = s.run("show", "203.0.113.7", "--store", store, "--config", conf, "--format", "json").stdout.decode()
+    s.check("the configuration names the folder too", "grescope explain --packet" in text, text[-600:])
+    s.check("nothing of it where no folder is known", "evidence:" not in s.run("show", "203.0.113.7", "--store", store).stdout.decode())
+    p = s.run("show", "203.0.113.7", "--store", store, "--pcap-dir", s.path("nowhere"))
+    s.check("a folder that is not there is said", "nowhere, the folder of evidence" in " ".join(p.stdout.decode().split()), p.stdout[-300:])
 
     # the cap: no more than size, oldest gone, foreign files stay
     for f in files():
