@@ -27,7 +27,7 @@
 #define DRAIN_MOST_MS 400      /* at the end, however much still comes in */
 #define LAST_MS 30000          /* for the writer to acknowledge the last of it; the parent is less patient */
 #define BOTS_EVERY_S 60
-#define ENGINE_SEARCHES 10000 /* for bots, a second: a tenth of a processor at most, whatever is made to look like one */
+#define ENGINE_SEARCHES 1000 /* for bots, a second: some hundredths of a processor, whatever is made to look like one */
 #define KEEP_TELL_S 60
 #define STEP_NS (GS_NS_PER_S / 2) /* the wall clock moved so much against the steady one: it was set */
 
@@ -431,6 +431,15 @@ static void losses_look(struct engine *e)
 	interface_look(e);
 }
 
+/* What is still in the ring when nobody will read it any more. */
+static void ring_leave(struct engine *e)
+{
+	struct gs_live_losses l;
+
+	if (gs_live_losses(e->live, &l, NULL) == 0)
+		e->extra.dropped[GS_DROP_RING] = l.dropped + l.waiting;
+}
+
 /* Where the wall clock was set: windows that are open were made by another time, so they end here. */
 static int clock_look(struct engine *e, struct gs_error *err)
 {
@@ -643,6 +652,7 @@ int engine_run(const struct sensor *s, unsigned number, int control)
 	if (r == 0)
 		r = drain(e, &err);
 	losses_look(e);
+	ring_leave(e);
 	if (r == 0)
 		r = gs_corridor_flush(e->corridor, &err);
 	if (r < 0)

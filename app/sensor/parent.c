@@ -2,7 +2,7 @@
  * parent.c - starts the others, watches over them, starts them anew; the only process with rights, and so the one that parses nothing
  *
  * It never looks into a sighting: what comes to it are notices, signs of life and requests for a descriptor, each checked. A child that dies is started again after a
- * pause that doubles up to BACKOFF_MOST_MS; one that gives no sign of life for SILENT_MS is killed first. At the end engines flush, then the writer commits, then
+ * pause, which doubles up to BACKOFF_MOST_MS as long as it does not live for LIVED_MS; one that gives no sign of life for SILENT_MS is killed first. At the end engines flush, then the writer commits, then
  * the teller goes.
  */
 #include "sensor/sensor.h"
@@ -24,7 +24,7 @@
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS 30000
-#define LIVED_MS 60000       /* who lived that long starts over with the shortest pause */
+#define LIVED_MS 1000        /* who was ready and lived that long is started again after the shortest pause */
 #define SILENT_MS 60000
 #define STOP_MOST_MS 12000   /* then who is left is killed */
 #define EVIDENCE_PAUSE_MS 200  /* between two files of one engine: who asks oftener waits, so that one that was taken over cannot have all old ones removed at once */
@@ -52,6 +52,8 @@ struct parent {
 	struct child children[CHILDREN_MAX];
 	unsigned n;
 	struct message_store store;
+	struct gs_tally total;   /* of engines that ended, as far as they told */
+	uint64_t rows_before;    /* kept by writers that ended */
 	struct notify notify;
 	struct evidence evidence;
 	bool evidence_on;
@@ -121,7 +123,7 @@ static void child_later(struct child *c)
 {
 	const int64_t now = clock_steady_ms();
 
-	c->backoff_ms = now - c->started_ms > LIVED_MS || !c->backoff_ms ? BACKOFF_FIRST_MS : c->backoff_ms * 2 < BACKOFF_MOST_MS ? c->backoff_ms * 2 : BACKOFF_MOST_MS;
+	c->backoff_ms = (c->ready && now - c->started_ms > LIVED_MS) || !c->backoff_ms ? BACKOFF_FIRST_MS : c->backoff_ms * 2 < BACKOFF_MOST_MS ? c->backoff_ms * 2 : BACKOFF_MOST_MS;
 	c->next_ms = now + c->backoff_ms;
 }
 
@@ -378,8 +380,13 @@ static void child_ended(struct parent *p, struct child *c, int status)
 		close(c->control);
 	c->control = -1;
 	c->pid = 0;
-	c->ready = false;
 	const int code = WIFEXITED(status) ? WEXITSTATUS(status) : CHILD_BROKEN;
+	if (c->role == ROLE_WRITER) {
+		p->rows_before += p->store.rows;
+		p->store.rows = 0;
+	}
+	gs_tally_add(&p->total, &c->status.tally);
+	p->total.dropped[GS_DROP_ENGINE] += WIFSIGNALED(status) ? c->status.open_packets : 0;
 	if (c->fatal && !p->stopping) {
 		if (c->role == ROLE_ENGINE && c->fatal == EXIT_RIGHTS)
 			rights_say();
@@ -397,6 +404,7 @@ static void child_ended(struct parent *p, struct child *c, int status)
 	memset(&c->status, 0, sizeof c->status);
 	c->restarts++;
 	child_later(c);
+	c->ready = false;
 	c->gone = code == CHILD_GONE;
 	if (c->gone)
 		c->next_ms = clock_steady_ms() + 1000;
@@ -633,7 +641,7 @@ static void service_tell(struct parent *p)
 		packets += p->children[i].status.tally.packets;
 		lost += gs_tally_sensor_lost(&p->children[i].status.tally);
 	}
-	notify_send(&p->notify, "STATUS=%" PRIu64 " packets seen, %" PRIu64 " lost, %" PRIu64 " rows kept", packets, lost, p->store.rows);
+	notify_send(&p->notify, "STATUS=%" PRIu64 " packets seen, %" PRIu64 " lost, %" PRIu64 " rows kept", packets, lost, p->rows_before + p->store.rows);
 	p->next_status_ms = now + STATUS_MS;
 }
 
@@ -704,6 +712,9 @@ int parent_run(struct sensor *s)
 			signals_take(p);
 	}
 	const int code = p->code;
+	if (p->started && !s->options->quiet)
+		say("ended: %" PRIu64 " packets seen, %" PRIu64 " lost in the sensor, %" PRIu64 " possibly lost below; %" PRIu64 " rows kept", p->total.packets,
+		    gs_tally_sensor_lost(&p->total), p->total.dropped[GS_DROP_BELOW], p->rows_before);
 	close(p->signals);
 	if (p->evidence_on)
 		evidence_close(&p->evidence);
