@@ -1,8 +1,8 @@
 """Receivers under load, one beside the other: a veth pair, one sender, the same frames for each. As root.
 
-usage: bench/capture.py BUILD [--seconds 3] [--runs 3] [--only NAME,...] [--frames 66,578] [--ring 64] [--threaded]
+usage: bench/capture.py BUILD [--seconds 3] [--runs 3] [--only NAME,...] [--frames 66,578] [--ring 64] [--spoof]
 
-BUILD is a build folder (app/grescope, bench/blast, bench/mkflood, tests/scenario/livecap). The sender has core 0; the kernel's receiving half of each
+BUILD is a build folder (app/grescope, bench/blast, bench/mkflood, tests/scenario/livecap and xdpcap). The sender has core 0; the kernel's receiving half of each
 frame, the filter and the copy into the ring among it, runs there too, as a part of sending. The receiver has core 1. Every receiver gets the same ring,
 256 octets of a frame and a filter for protocol 47. Peers that are not installed are left out.
 
@@ -36,7 +36,8 @@ ap.add_argument("--ring", type=int, default=64)
 ap.add_argument("--spoof", action="store_true", help="every frame from another source")
 o = ap.parse_args()
 build = os.path.abspath(o.build)
-blast, mkflood, livecap, grescope = (os.path.join(build, p) for p in ("bench/blast", "bench/mkflood", "tests/scenario/livecap", "app/grescope"))
+blast, mkflood, livecap, xdpcap, grescope = (os.path.join(build, p) for p in ("bench/blast", "bench/mkflood", "tests/scenario/livecap",
+                                                                              "tests/scenario/xdpcap", "app/grescope"))
 net.need("taskset")
 tmp = tempfile.mkdtemp(prefix="gs-bench-")
 
@@ -48,6 +49,10 @@ def number(pattern, text, nth=-1):
 
 def livecap_count(out, err, _):
     return sum(json.loads(line)["given"] for line in out.splitlines() if line.startswith("{"))
+
+
+def xdpcap_count(out, err, _):
+    return json.loads([line for line in out.splitlines() if line.startswith("{")][-1])["given"]
 
 
 def softflowd_count(out, err, folder):
@@ -87,7 +92,9 @@ receivers = {
     "none": ("sleep", ["sleep", "1000"], lambda out, err, f: None, 0.1, None),
     "grescope, capture alone": (livecap, [livecap, "-i", "rx0", "-B", str(mib)], livecap_count, 0.5, None),
     "grescope, to sightings": (livecap, [livecap, "-i", "rx0", "-B", str(mib), "-c"], livecap_count, 0.5, None),
-    "grescope watch": (grescope, [grescope, "watch", "-i", "rx0", "-q", "--store", "{}/store.db"], watch_count, 2, None),
+    "grescope watch": (grescope, [grescope, "watch", "-i", "rx0", "-q", "--buffer", f"{mib}M", "--store", "{}/store.db"], watch_count, 2, None),
+    "fast path, pass": (xdpcap, [xdpcap, "-i", "rx0"], xdpcap_count, 1, None),
+    "fast path, drop": (xdpcap, [xdpcap, "-i", "rx0", "-d"], xdpcap_count, 1, None),
     "tcpdump": ("tcpdump", ["tcpdump", "-n", "-i", "rx0", "-w", "/dev/null", "-s", "256", "-B", str(mib * 1024), "ip proto 47"],
                 lambda out, err, f: number(r"(\d+) packets? captured", err), 0.7, None),
     "dumpcap": ("dumpcap", ["dumpcap", "-q", "-i", "rx0", "-w", "/dev/null", "-s", "256", "-B", str(mib), "-f", "ip proto 47"],

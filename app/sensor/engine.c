@@ -504,7 +504,7 @@ static int rounds(struct engine *e, struct gs_error *err)
 		struct pollfd p[] = { { gs_live_fd(e->live), POLLIN, 0 }, { e->control, POLLIN, 0 },
 				      { e->writer, (short)(POLLIN | (os.sent < os.put ? POLLOUT : 0)), 0 } };
 		poll(p, 3, e->behind || left <= 0 ? 0 : (int)left);
-		if (p[0].revents || e->behind || left <= 0)
+		if (p[0].revents || e->behind || clock_steady_ms() >= e->next_second_ms) /* once a second also to hear how the interface is */
 			r = frames_take(e, err);
 		if (p[1].revents)
 			parent_listen(e);

@@ -53,13 +53,15 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *u
 	enum MHD_Result done;
 	const char *why;
 
-	if (!*seen) { /* headers only; a body, which nobody asked for, is not read */
-		*seen = (void *)(uintptr_t)m;
-		if (!*upload_len)
-			return MHD_YES;
-	}
+	/* at the first call only the headers are there: whoever has more to say is answered before it is read */
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
 		return answer_text(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET");
+	if (!*seen) {
+		*seen = (void *)(uintptr_t)m;
+		return MHD_YES;
+	}
+	if (*upload_len)
+		return MHD_NO;
 	if (strcmp(url, "/healthz") == 0) {
 		const bool well = view_healthy(m->view, clock_steady_ms(), &why);
 		return answer_text(c, well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, why);

@@ -21,9 +21,10 @@
 
 #define SECOND_LATE_MS 1500     /* a second is over when all engines sent their pulse, or then */
 #define SAVE_S 300
-#define SAVE_SOON_S 5           /* after something was told */
+#define SAVE_SOON_S 5           /* after something was told; and a second more for each SAVE_NETWORKS: it is that much to write */
+#define SAVE_NETWORKS 1000
 #define HOURLY_S 3600
-#define STALE_S (100 * 86400)   /* databases older than this are told of */
+#define STALE_S (60 * 86400)    /* databases older than this are told of; as `doctor` has it */
 #define FAREWELL_MS 800         /* for the herald to carry out what is left; it may go on alone */
 #define ROUND_MESSAGES 512      /* of one sender, before the others have their turn */
 
@@ -108,6 +109,13 @@ static void trouble(struct teller *t, enum gs_trouble what, bool on, const char 
 	gs_alerts_trouble(t->alerts, what, on, subject, text, wall());
 }
 
+/* A sink that takes alerts again. */
+static void sink_look(struct teller *t, const char *name, const struct sink_counts *c, uint64_t sent_before, const char *in_trouble)
+{
+	if (c->sent > sent_before && c->retries == 0 && strcmp(name, in_trouble) != 0)
+		trouble(t, GS_TROUBLE_SINK, false, name, "the %s takes alerts again", name);
+}
+
 static void herald_listen(struct teller *t)
 {
 	struct herald_status s;
@@ -115,9 +123,11 @@ static void herald_listen(struct teller *t)
 
 	while ((n = recv(t->herald, &s, sizeof s, MSG_DONTWAIT)) == sizeof s) {
 		s.trouble[sizeof s.trouble - 1] = s.sink[sizeof s.sink - 1] = '\0';
-		t->view.sinks = s;
 		if (*s.trouble)
-			trouble(t, GS_TROUBLE_OTHER, true, s.sink, "%s", s.trouble);
+			trouble(t, GS_TROUBLE_SINK, true, s.sink, "%s", s.trouble);
+		sink_look(t, "command", &s.command, t->view.sinks.command.sent, s.sink);
+		sink_look(t, "webhook", &s.webhook, t->view.sinks.webhook.sent, s.sink);
+		t->view.sinks = s;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -224,7 +234,13 @@ static void reload(struct teller *t)
 		t->enrich = e;
 	}
 	databases_look(t);
-	if (config_of_options(t->s->options, NULL, NULL, &c, &err) < 0 || config_renew(c, t->config, NULL, NULL, &err) < 0) {
+	const int r = config_of_options(t->s->options, NULL, NULL, &c, &err);
+	if (r == GS_ERR_ACCESS) { /* only the parent may read it: the next teller is born with it */
+		t->exit_status = CHILD_BROKEN;
+		t->stop = true;
+		return;
+	}
+	if (r < 0 || config_renew(c, t->config, NULL, NULL, &err) < 0) {
 		config_free(c);
 		notice(t, NOTICE_WARNING, 0, "config.bad", err.text);
 		return;
@@ -333,6 +349,17 @@ static bool listen_to(struct teller *t, int fd, int who)
 
 /* ---- once a second ---- */
 
+/* more: lost within this second; all: since the engine started. */
+static void loss_look(struct teller *t, enum gs_trouble what, const char *interface, uint64_t more, uint64_t all)
+{
+	const char *lost = what == GS_TROUBLE_DROPS ? "packets were lost in the sensor" : "frames were lost at the interface, some of which may have been GRE,";
+
+	if (more)
+		trouble(t, what, true, interface, "%s: %llu %s within a second, %llu since it started", interface, (unsigned long long)more, lost, (unsigned long long)all);
+	else
+		trouble(t, what, false, interface, "%s: no more are lost; %llu %s since it started", interface, (unsigned long long)all, lost);
+}
+
 static void engine_look(struct teller *t, unsigned i)
 {
 	const struct message_status *s = &t->view.engines[i].status;
@@ -343,12 +370,8 @@ static void engine_look(struct teller *t, unsigned i)
 	if (!t->view.engines[i].have)
 		return;
 	if (seen->known) {
-		const uint64_t more = lost > seen->lost ? lost - seen->lost : 0, more_below = below > seen->below ? below - seen->below : 0;
-		trouble(t, GS_TROUBLE_DROPS, more, s->source, more ? "%s: %llu packets lost in the sensor within a second, %llu since it started" : "%s: nothing is lost any more (%.0llu%llu in all)", s->source,
-		        (unsigned long long)more, (unsigned long long)lost);
-		trouble(t, GS_TROUBLE_BELOW, more_below, s->source,
-		        more_below ? "%s: the interface lost %llu frames within a second, %llu since it started: some may have been GRE" : "%s: the interface loses no frames any more (%.0llu%llu in all)", s->source,
-		        (unsigned long long)more_below, (unsigned long long)below);
+		loss_look(t, GS_TROUBLE_DROPS, s->source, lost > seen->lost ? lost - seen->lost : 0, lost);
+		loss_look(t, GS_TROUBLE_BELOW, s->source, below > seen->below ? below - seen->below : 0, below);
 		if (s->clock_steps > seen->clock_steps)
 			trouble(t, GS_TROUBLE_CLOCK, true, "", "the clock was set: windows that were open ended there");
 	}
@@ -382,8 +405,9 @@ static void second(struct teller *t)
 		t->next_hour_ms = now_ms + HOURLY_S * 1000;
 	}
 	t->view.alert_counters = gs_alerts_counters(t->alerts);
-	if (t->view.alert_counters.told != t->told_saved && t->next_save_ms > now_ms + SAVE_SOON_S * 1000)
-		t->next_save_ms = now_ms + SAVE_SOON_S * 1000;
+	const int64_t soon_ms = now_ms + (SAVE_SOON_S + (int64_t)(t->view.alert_counters.networks / SAVE_NETWORKS)) * 1000;
+	if (t->view.alert_counters.told != t->told_saved && t->next_save_ms > soon_ms)
+		t->next_save_ms = soon_ms;
 	if (now_ms >= t->next_save_ms)
 		save(t);
 	if (t->screen)

@@ -647,11 +647,12 @@ static void make_room(struct writer *w)
 		told(w, NOTICE_TROUBLE, 0, "store.noroom", err.text);
 }
 
-static void ended(struct writer *w, const struct gs_error *err, int r)
+/* What fails before the first row is the user's to put right, if it fails at the start of the program: the parent knows. */
+static void ended(struct writer *w, const struct gs_error *err, int r, bool ready)
 {
 	const bool full = w->store && gs_store_full(w->store);
 
-	child_notice(w->control, ROLE_WRITER, 0, r == GS_ERR_USAGE || r == GS_ERR_CONFIG || r == GS_ERR_FORMAT ? NOTICE_FATAL : NOTICE_TROUBLE,
+	child_notice(w->control, ROLE_WRITER, 0, ready ? NOTICE_TROUBLE : NOTICE_FATAL,
 	             (unsigned)store_exit_code(r), full ? "store.full" : "store.failed", "%s", err->text);
 }
 
@@ -680,7 +681,8 @@ int writer_run(const struct sensor *s, int control)
 		r = closed_in(w, &err);
 	if (r == 0)
 		r = input_begin(w, &err);
-	if (r == 0) {
+	const bool ready = r == 0;
+	if (ready) {
 		(void)message_send(control, MESSAGE_READY_, 0, &(struct message_nothing){ 0 }, sizeof(struct message_nothing), -1);
 		w->next_second_ms = w->next_commit_ms = clock_steady_ms() + 1000;
 		r = rounds(w, &err);
@@ -688,7 +690,7 @@ int writer_run(const struct sensor *s, int control)
 	if (r == 0)
 		r = commit(w, true, &err);
 	if (r < 0) {
-		ended(w, &err, r);
+		ended(w, &err, r, ready);
 		if (w->store && gs_store_full(w->store))
 			make_room(w);
 		return CHILD_BROKEN;

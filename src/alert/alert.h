@@ -54,6 +54,7 @@ enum gs_alert_kind {
 	X(CLOCK, "clock", false, "the clock was set")                                                                            \
 	X(SILENCE, "silence", true, "no packet for longer than chance explains")                                                 \
 	X(NETWORKS, "networks", true, "more networks than are kept apart")                                                       \
+	X(SINK, "sink", true, "alerts do not get to where they are to go")                                                       \
 	X(OTHER, "other", false, "anything else a process had to say")
 
 enum gs_trouble {

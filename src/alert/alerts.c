@@ -60,6 +60,7 @@ void gs_alerts_free(struct gs_alerts *a)
 	if (a->bad_prefixes.slots)
 		gs_map_done(&a->bad_prefixes);
 	free(a->bad);
+	free(a->bad_asns);
 	free(a);
 }
 

@@ -62,6 +62,11 @@ struct bad {
 	uint64_t folded;
 };
 
+struct bad_asn {
+	uint32_t asn;
+	uint32_t number;          /* in bad */
+};
+
 /* GS_ALERT_BURST at once, then one an hour. */
 struct bucket {
 	double tokens;
@@ -97,6 +102,8 @@ struct gs_alerts {
 	uint8_t bad_lengths[2][130]; /* lengths that occur, for IPv4 and IPv6; ends with 255 */
 	struct bad *bad;
 	unsigned n_bad;
+	struct bad_asn *bad_asns;   /* by number */
+	unsigned n_bad_asns;
 	struct bucket buckets[BUCKETS];
 	struct silence silence;
 	struct gs_time bot_last;  /* a proven bot was last seen; NO_TIME: never */

@@ -366,12 +366,14 @@ static void forget(struct gs_alerts *a, const struct gs_alerts *before)
 {
 	struct gs_map networks = a->networks, prefixes = a->bad_prefixes;
 	struct bad *bad = a->bad;
+	struct bad_asn *asns = a->bad_asns;
 
 	gs_map_clear(&networks, 0);
 	memcpy(a, before, sizeof *a);
 	a->networks = networks;
 	a->bad_prefixes = prefixes;
 	a->bad = bad;
+	a->bad_asns = asns;
 	for (unsigned i = 0; i < a->n_bad; i++) {
 		bad[i].last = NO_TIME;
 		bad[i].folded = 0;

@@ -51,7 +51,7 @@ enum source_match log_match_own(const struct gs_log_own *own, const uint8_t *sta
 		return MATCH_NO;
 	while (p < end && m != MATCH_YES) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		if (!nl && !whole)
+		if (!nl && !whole && len < SOURCE_START_MAX) /* of longer lines the beginning has to do */
 			break;
 		const log_cell line = { p, (size_t)((nl ? nl : end) - p) };
 		struct log_line cut;

@@ -257,6 +257,8 @@ bool log_prefix(log_cell all, struct log_line *ret)
 	struct log_time t;
 
 	const bool pri = take_pri(&c);
+	if (pri && c.len && c.text[0] == ':') /* Cisco's EMBLEM form */
+		skip(&c, 1);
 	bool known = take_5424(&c, &line);
 	if (!known && !pri)
 		take_unix(&c, &line);

@@ -325,7 +325,8 @@ static bool time_take(struct reader *r, bool whole, struct log_time *t)
 		*r = at;
 	else if (take_zone_name(&at, t)) {
 		const bool ends = at.p == at.end || *at.p == ':' || (!blank && (*at.p == ' ' || *at.p == ']'));
-		if (whole || ends)
+		struct reader weekday = { start, r->end }; /* journalctl -o short-full: "Fri 2026-08-21 13:38:12 CEST fw ..." */
+		if (whole || ends || (blank && at.p < at.end && *at.p == ' ' && take_name(&weekday, WEEKDAYS)))
 			*r = at;
 		else
 			t->has_offset = false, t->offset_s = 0; /* a host's name, so far as anybody knows */

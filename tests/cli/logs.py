@@ -10,6 +10,8 @@ from lab import ENV, check, end, grescope, put, rows, run, shared
 GOOD = ("Nov 22 2026 10:00:00: %ASA-3-106010: Deny inbound protocol 47 src outside:192.0.2.1 dst inside:198.51.100.1\n"
         "Nov 22 2026 10:00:01: %ASA-3-106010: Deny inbound protocol 47 src outside:192.0.2.2 dst inside:198.51.100.1\n")
 
+SANITIZED = b"__asan_init" in open(grescope, "rb").read()
+
 
 def balance(p):
     """rows read, not understood, of other protocols: as -v tells"""
@@ -95,7 +97,7 @@ def monsters():
         size = n if name == "of letters" else 64
         p, memory = piped([(good, 1), (filler, size), (b"\n" + good, 1)])
         check(f"a line of {size} MiB {name} is one bad row", balance(p) is not None and balance(p)[:2] == (4, 1), p.stderr.decode())
-        check(f"a line of {size} MiB {name} costs no memory", memory < (2000 if "asan" in os.environ.get("ASAN_OPTIONS", "") else 900), memory)
+        check(f"a line of {size} MiB {name} costs no memory", memory < (1500 if SANITIZED else 100), memory)
     # just below the limit, each is a line to read, at once
     for name, filler in (("commas", b",47," * 250000), ("quotes", b'",47,' * 200000), ("pairs", b"a=1 " * 250000 + b"proto=47 srcip=1.2.3 logid=1"),
                          ("colons", b'[action:"' + b'a:"b"; ' * 140000 + b'proto:"47"]'), ("braces", b'{"a":' * 200000 + b'"proto":"GRE","event_type"'),
@@ -115,6 +117,9 @@ def odd():
           "NUL octet")
     reads("NULs before a line, as a crash leaves them", put("hole.log", GOOD.encode() + b"\0" * 4096 + GOOD.encode()),
           (4, 0, 0))
+    tuples = ('"1795341601599,192.0.2.1,10.0.0.6,443,443,6,I,D,NX,0,0,0,0",' * 9 + '"1795341601599,192.0.2.1,10.0.0.6,0,0,47,I,D,NX,0,0,0,0",') * 1500
+    reads("a file that is one line, as clouds write them", put("azure.json", '{"records":[{"flowRecords":{"flows":[{"flowGroups":[{"flowTuples":[' + tuples + "]}]}]}}]}"),
+          (1500, 0, 0))
     reads("gzip", put("good.log.gz", gzip.compress(GOOD.encode())), (2, 0, 0))
     p = reads("gzip in the middle", put("middle.log", GOOD.encode() + gzip.compress(GOOD.encode() * 50) + b"\n" + GOOD.encode()), (4, 1, 0), "gzip")
     check("gzip in the middle is not a success", p.returncode != 0, p.returncode)

@@ -336,6 +336,8 @@ static void messages_that_are_too_long(void **state)
 	struct gs_syslog_counts c;
 
 	(void)state;
+	if (!text)
+		abort();
 	memset(text, 'x', big);
 	text[big] = '\n';
 	put(fd, text, big + 1);

@@ -175,6 +175,33 @@ static void metrics_are_well_formed(void **unused)
 	gs_buf_done(&b);
 }
 
+static void metrics_are_documented(void **unused)
+{
+	struct gs_buf b = { 0 }, doc = { 0 };
+	FILE *f = fopen(METRICS_MD, "r");
+	char piece[4096], cell[128];
+	unsigned n = 0;
+
+	assert_non_null(f);
+	for (size_t k; (k = fread(piece, 1, sizeof piece, f)) > 0;)
+		gs_buf_put(&doc, piece, k);
+	fclose(f);
+	busy();
+	v.has_command = v.has_webhook = true;
+	metrics_format(&v, &b);
+	for (const char *p = gs_buf_text(&b); (p = strstr(p, "# TYPE ")) != NULL; n++) {
+		char name[80], type[16];
+		p += 7;
+		assert_int_equal(sscanf(p, "%79s %15s", name, type), 2);
+		snprintf(cell, sizeof cell, "| `%s` | %s |", name, type);
+		if (!strstr(gs_buf_text(&doc), cell))
+			fail_msg("docs/metrics.md says nothing of %s, a %s", name, type);
+	}
+	assert_in_range(n, 40, 100);
+	gs_buf_done(&b);
+	gs_buf_done(&doc);
+}
+
 static void health(void **unused)
 {
 	const char *why;
@@ -371,6 +398,7 @@ int main(void)
 		cmocka_unit_test(the_page_says_what_matters),
 		cmocka_unit_test(seconds_add_up),
 		cmocka_unit_test(metrics_are_well_formed),
+		cmocka_unit_test(metrics_are_documented),
 		cmocka_unit_test(health),
 		cmocka_unit_test(journal_lines_have_a_priority),
 		cmocka_unit_test(the_oldest_gives_way),

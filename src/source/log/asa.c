@@ -45,7 +45,7 @@ static log_cell end_address(log_cell word, char sep)
 static enum log_proto take_protocol(log_cell *m)
 {
 	log_take(m, "protocol ");
-	return log_protocol(log_step(m));
+	return log_gre(log_step(m));
 }
 
 /* "src IF:A ... dst IF:B ..." */
@@ -122,10 +122,8 @@ static enum log_word access_list(struct log_row *row, log_cell m)
 	const char *arrow = log_find(m, "-> ");
 	log_cell a = log_step(&m);
 	const bool paired = log_find(a, "/") != NULL;
-	if (!arrow && !paired)
-		return LOG_NO; /* of a router */
 	if (p != LOG_PROTO_GRE)
-		return LOG_OTHER;
+		return arrow || paired ? LOG_OTHER : LOG_NO; /* NO: of a router */
 	if (!end_set(row, end_address(a, '/'), true))
 		return LOG_BAD;
 	if (arrow)
@@ -158,7 +156,7 @@ static enum log_word connection(struct log_row *row, log_cell m)
 
 	if (!log_take(&m, "connection "))
 		return LOG_NO;
-	if (log_protocol(protocol) != LOG_PROTO_GRE)
+	if (log_gre(protocol) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	const char *from = log_find(m, " from "), *to = log_find(m, " to ");
 	if (!from || !to || to < from)
@@ -229,7 +227,7 @@ static enum log_word asa_read(const struct log_line *line, void *state, struct l
 	return message_read(row, m);
 }
 
-static const char *const needles[] = { "protocol 47 ", " gre ", "denied 47 ", "permitted 47 ", "est-allowed 47 ", "deny 47 ", NULL };
+static const char *const needles[] = { " 47", " gre", "\t47", "\tgre", NULL };
 
 const struct log_format log_asa = {
 	.name = "cisco-asa",

@@ -28,7 +28,7 @@ static void put(struct fields *f, log_cell key, log_cell value)
 		{ LOG_CELL("devTime"), &f->dev_time }, { LOG_CELL("start"), &f->start },    { LOG_CELL("end"), &f->end },
 	};
 
-	log_wanted_put(wanted, sizeof wanted / sizeof *wanted, key, log_trim(value));
+	log_wanted_put(wanted, sizeof wanted / sizeof *wanted, key, value);
 }
 
 /* The = that ends a key: not escaped. */
@@ -68,7 +68,7 @@ static void leef_pairs(log_cell m, char separator, struct fields *f)
 	while (m.len > 0) {
 		log_cell pair = log_until(&m, separator);
 		const log_cell key = log_until(&pair, '=');
-		put(f, log_trim(key), pair);
+		put(f, key, pair);
 	}
 }
 
@@ -135,7 +135,7 @@ static enum log_word cef_read(const struct log_line *line, void *state, struct l
 	const log_cell all = log_record(line);
 	if (!collect(all, &f))
 		return LOG_NO;
-	if (log_protocol(f.protocol) != LOG_PROTO_GRE)
+	if (log_gre(f.protocol) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	if (!log_set_src(row, f.src.len > 0 ? f.src : f.src6) || !log_set_dst(row, f.dst.len > 0 ? f.dst : f.dst6))
 		return LOG_BAD;

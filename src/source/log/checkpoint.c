@@ -35,7 +35,9 @@ static void put(struct fields *f, log_cell key, log_cell value)
 static void syslog_form(log_cell m, struct fields *f)
 {
 	while (m.len > 0) {
-		log_cell key = log_until(&m, ':');
+		while (m.len > 0 && m.text[0] == ' ')
+			m = log_from(m, m.text + 1);
+		const log_cell key = log_until(&m, ':');
 		const char *p, *end = m.text + m.len;
 		if (m.len == 0 || m.text[0] != '"')
 			return;
@@ -44,7 +46,7 @@ static void syslog_form(log_cell m, struct fields *f)
 				p++;
 		if (p >= end)
 			return; /* not closed: cut */
-		put(f, log_trim(key), (log_cell){ m.text + 1, (size_t)(p - m.text - 1) });
+		put(f, key, (log_cell){ m.text + 1, (size_t)(p - m.text - 1) });
 		m = log_from(m, p + 1);
 		if (m.len == 0 || m.text[0] != ';')
 			return;
@@ -57,36 +59,47 @@ static void splunk_form(log_cell m, struct fields *f)
 	while (m.len > 0) {
 		log_cell pair = log_until(&m, '|');
 		const log_cell key = log_until(&pair, '=');
-		put(f, log_trim(key), pair);
+		put(f, key, pair);
 	}
+}
+
+/* Where the first `[key:"` stands, behind its bracket; NULL. Which key comes first is the exporter's choice. */
+static const char *open_find(log_cell c)
+{
+	for (const char *at = log_find(c, "["); at; at = log_find(c, "[")) {
+		c = log_from(c, at + 1);
+		size_t n = 0;
+		while (n < c.len && ((c.text[n] >= 'a' && c.text[n] <= 'z') || c.text[n] == '_'))
+			n++;
+		if (n > 0 && n + 1 < c.len && c.text[n] == ':' && c.text[n + 1] == '"')
+			return c.text;
+	}
+	return NULL;
 }
 
 static enum log_word checkpoint_read(const struct log_line *line, void *state, struct log_row *row)
 {
-	static const char open[] = "[action:\"", piped[] = "|product=";
 	struct fields f = { 0 };
 
 	(void)state;
 	const log_cell all = log_record(line);
-	const char *at = log_find(all, open);
-	if (!at)
-		at = log_find(all, "[flags:\"");
+	const char *at = open_find(all);
 	if (at) {
-		syslog_form(log_from(all, at + 1), &f);
-	} else if (log_find(all, piped)) {
+		syslog_form(log_from(all, at), &f);
+	} else if (log_find(all, "|product=")) {
 		at = log_find(all, "time=");
 		splunk_form(at ? log_from(all, at) : line->text, &f);
 	} else {
 		return LOG_NO;
 	}
-	if (log_protocol(f.protocol) != LOG_PROTO_GRE)
+	if (log_gre(f.protocol) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	if (!log_set_src(row, f.src) || !log_set_dst(row, f.dst))
 		return LOG_BAD;
 	return f.time.len == 0 || log_set_time(row, f.time) ? LOG_GRE : LOG_BAD;
 }
 
-static const char *const needles[] = { "proto:\"47\"", "proto:\"gre\"", "|proto=47", "|proto=gre", NULL };
+static const char *const needles[] = { "proto:\"47\"", "proto:\"gre\"", "proto=47", "proto=gre", NULL };
 
 const struct log_format log_checkpoint = {
 	.name = "checkpoint",

@@ -18,6 +18,7 @@ static enum log_word dshield_read(const struct log_line *line, void *state, stru
 	log_cell c[CELLS], rest = line->all;
 	struct log_time t;
 	unsigned n = 0;
+	struct gs_addr a;
 	uint64_t v;
 
 	(void)state;
@@ -25,7 +26,7 @@ static enum log_word dshield_read(const struct log_line *line, void *state, stru
 		return LOG_NO;
 	while (n < CELLS && rest.len) /* empty cells count: raw_split joins blanks */
 		c[n++] = log_trim(log_until(&rest, '\t'));
-	if (n < 8 || !log_time_read(c[0], &t) || !log_number(c[2], UINT64_MAX, &v))
+	if (n < 8 || !log_time_read(c[0], &t) || (!log_number(c[2], UINT64_MAX, &v) && !log_address(c[3], &a)))
 		return LOG_NO;
 	const enum log_proto proto = log_protocol(c[7]);
 	if (proto != LOG_PROTO_GRE)

@@ -95,6 +95,25 @@ static void inner_set(struct log_row *row, const log_cell *c)
 		row->sighting.inner_proto = log_is(c[PROTO], "TCP") ? 6 : log_is(c[PROTO], "UDP") ? 17 : log_is(c[PROTO], "ICMP") ? 1 : 0;
 }
 
+static const char *const needles[] = { "proto\":\"gre",
+				       "proto\": \"gre",
+				       "proto\":\"47",
+				       "proto\": \"47",
+				       "proto\":\"047",
+				       "proto\": \"047",
+				       "proto\":47",
+				       "proto\": 47",
+				       "proto\":047",
+				       "proto\": 047",
+				       "proto\":gre",
+				       "proto\": gre",
+				       NULL };
+
+static bool names_gre(log_cell text, log_cell c)
+{
+	return (log_gre(c) == LOG_PROTO_GRE || log_is(c, "047")) && log_json_tight(text, c);
+}
+
 static enum log_word eve_read(const struct log_line *line, void *state, struct log_row *row)
 {
 	log_cell c[FIELDS];
@@ -104,9 +123,9 @@ static enum log_word eve_read(const struct log_line *line, void *state, struct l
 	if (!log_find(text, "\"event_type\"") || !log_find(text, "\"proto\""))
 		return LOG_NO;
 	if (!log_json(text, paths, FIELDS, c))
-		return log_fail(row, "record", text) ? LOG_GRE : LOG_BAD;
-	const bool inside = log_protocol(c[TUN_PROTO]) == LOG_PROTO_GRE;
-	if (!inside && log_protocol(c[PROTO]) != LOG_PROTO_GRE)
+		return !log_holds(text, needles) || log_fail(row, "record", text) ? LOG_OTHER : LOG_BAD;
+	const bool inside = names_gre(text, c[TUN_PROTO]);
+	if (!inside && !names_gre(text, c[PROTO]))
 		return LOG_OTHER;
 	if (!log_set_src(row, c[inside ? TUN_SRC : SRC]) || !log_set_dst(row, c[inside ? TUN_DST : DST]) || !log_set_time(row, c[STAMP]))
 		return LOG_BAD;
@@ -125,10 +144,6 @@ static enum log_word eve_read(const struct log_line *line, void *state, struct l
 		return LOG_BAD;
 	return log_sides_end(line, row, &(struct log_sides){ .packets = { c[FLOW_THERE], c[FLOW_BACK] } });
 }
-
-static const char *const needles[] = {
-	"\"proto\":\"gre\"", "\"proto\": \"gre\"", "\"proto\":\"47\"", "\"proto\": \"47\"", "\"proto\":\"047\"", "\"proto\": \"047\"", NULL
-};
 
 const struct log_format log_eve = {
 	.name = "suricata",

@@ -61,7 +61,7 @@ static enum log_word fortigate_read(const struct log_line *line, void *state, st
 	if (!log_find(all, "srcip=") || !log_find(all, "logid="))
 		return LOG_NO;
 	collect(all, &f);
-	if (!log_is(f.type, "traffic") || log_protocol(f.protocol) != LOG_PROTO_GRE)
+	if (!log_is(f.type, "traffic") || log_gre(f.protocol) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	if (f.id.len >= 4 && log_is((log_cell){ f.id.text + f.id.len - 4, 4 }, "0020"))
 		return LOG_OTHER;
@@ -71,7 +71,7 @@ static enum log_word fortigate_read(const struct log_line *line, void *state, st
 	return log_sides_end(line, row, &f.sides);
 }
 
-static const char *const needles[] = { "proto=47", "proto=\"47\"", "proto=gre", "proto=\"gre\"", NULL };
+static const char *const needles[] = { "proto=47", "proto=\"47", "proto='47", "proto=gre", "proto=\"gre", "proto='gre", NULL };
 
 const struct log_format log_fortigate = {
 	.name = "fortigate",

@@ -24,6 +24,10 @@ static const char *const wrapped[FIELDS] = { "jsonPayload.connection.src_ip",   
 static const char *const bare[FIELDS] = { "connection.src_ip", "connection.dest_ip", "connection.protocol",
 					  "packets_sent",      "start_time",         "end_time" };
 
+static const char *const needles[] = { "protocol\":47",    "protocol\": 47",   "protocol\":\"47",
+				       "protocol\": \"47", "protocol\":\"gre", "protocol\": \"gre",
+				       "protocol\":gre",   "protocol\": gre",  NULL };
+
 static enum log_word gcp_read(const struct log_line *line, void *state, struct log_row *row)
 {
 	log_cell c[FIELDS];
@@ -34,16 +38,14 @@ static enum log_word gcp_read(const struct log_line *line, void *state, struct l
 		return LOG_NO;
 	const bool whole = log_find(text, "\"jsonPayload\"") ? log_json(text, wrapped, FIELDS, c) : log_json(text, bare, FIELDS, c);
 	if (!whole)
-		return log_fail(row, "record", text) ? LOG_GRE : LOG_BAD;
-	if (log_protocol(c[PROTOCOL]) != LOG_PROTO_GRE)
+		return !log_holds(text, needles) || log_fail(row, "record", text) ? LOG_OTHER : LOG_BAD;
+	if (log_gre(c[PROTOCOL]) != LOG_PROTO_GRE || !log_json_tight(text, c[PROTOCOL]))
 		return LOG_OTHER;
 	log_set_flow(row);
 	if (!log_set_src(row, c[SRC]) || !log_set_dst(row, c[DST]) || !log_set_time(row, c[START]) || !log_set_end(row, c[END]))
 		return LOG_BAD;
 	return c[PACKETS].len == 0 || log_is(c[PACKETS], "0") || log_set_packets(row, c[PACKETS]) ? LOG_GRE : LOG_BAD;
 }
-
-static const char *const needles[] = { "\"protocol\":47", "\"protocol\": 47", "\"protocol\":\"47\"", "\"protocol\": \"47\"", NULL };
 
 const struct log_format log_gcp = {
 	.name = "gcp-vpc",

@@ -61,7 +61,7 @@ static enum log_word list_read(struct log_row *row, log_cell m)
 		return LOG_OTHER; /* "access-list logging rate-limited or missed 18 packets" */
 	if (!log_is(action, "denied") && !log_is(action, "permitted") && !log_is(action, "deny") && !log_is(action, "permit"))
 		return LOG_NO;
-	if (log_protocol(log_step(&m)) != LOG_PROTO_GRE)
+	if (log_gre(log_step(&m)) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	const char *arrow = log_find(m, "->");
 	if (!arrow)
@@ -107,7 +107,7 @@ static log_cell nxos_protocol(log_cell c)
 
 static enum log_word nxos_read(struct log_row *row, log_cell m)
 {
-	if (log_protocol(nxos_protocol(named(m, "Protocol: ", NULL))) != LOG_PROTO_GRE)
+	if (log_gre(nxos_protocol(named(m, "Protocol: ", NULL))) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	const log_cell src = named(m, "Src IP: ", "Source IP: "), dst = named(m, "Dst IP: ", "Destination IP: ");
 	log_cell n = named(m, "Hit-count = ", "Hit-count: ");
@@ -134,8 +134,7 @@ static enum log_word ios_read(const struct log_line *line, void *state, struct l
 	return at ? nxos_read(row, log_from(all, at)) : LOG_NO;
 }
 
-static const char *const needles[] = { "denied 47 ", "denied gre ", "permitted 47 ", "permitted gre ", "deny 47 ", "deny gre ",
-				       "permit 47 ", "permit gre ", "\"(47)",        "\"gre\"",        NULL };
+static const char *const needles[] = { " 47", " gre", "\t47", "\tgre", "(47", "\"gre", NULL };
 
 const struct log_format log_ios = {
 	.name = "cisco-ios",

@@ -70,7 +70,7 @@ static void plain(log_cell m, struct session *s)
 			continue; /* why it was closed */
 		} else if (s->protocol.len == 0) {
 			log_cell number = log_until(&word, '(');
-			if (log_number(number, 255, &v))
+			if (log_number(number, 255, &v) && (number.text[0] != '0' || number.len == 1))
 				s->protocol = number;
 		} else if (counted < 2) {
 			counted += counts(word, &s->sides.packets[counted], &s->sides.bytes[counted]);
@@ -107,7 +107,7 @@ static enum log_word junos_read(const struct log_line *line, void *state, struct
 		log_token(&m);
 		plain(m, &s);
 	}
-	if (log_protocol(s.protocol) != LOG_PROTO_GRE)
+	if (log_gre(s.protocol) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	if (!log_set_src(row, bare(s.src)) || !log_set_dst(row, bare(s.dst)))
 		return LOG_BAD;
@@ -117,7 +117,7 @@ static enum log_word junos_read(const struct log_line *line, void *state, struct
 	return log_sides_end(line, row, &s.sides);
 }
 
-static const char *const needles[] = { "protocol-id=\"47\"", " 47 ", " 47(", NULL };
+static const char *const needles[] = { "-id=47", "-id=\"47", "-id='47", "-id=gre", "-id=\"gre", "-id='gre", " 47", "\t47", NULL };
 
 const struct log_format log_junos = {
 	.name = "junos",

@@ -26,7 +26,7 @@ static enum log_word mikrotik_read(const struct log_line *line, void *state, str
 	if (!log_find(m, " out:") || !proto)
 		return LOG_NO;
 	m = log_from(m, proto + 7);
-	if (log_protocol(log_trim(log_until(&m, ','))) != LOG_PROTO_GRE)
+	if (log_gre(log_until(&m, ',')) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	log_cell ends = log_trim(log_until(&m, ','));
 	const char *arrow = log_find(ends, "->");

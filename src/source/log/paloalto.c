@@ -32,7 +32,10 @@ static enum log_word paloalto_read(const struct log_line *line, void *state, str
 		return LOG_NO;
 	const log_cell m = log_from(all, at + sizeof mark - 1);
 	const int n = log_split(m.text, m.len, RAW_COMMA, c, COLUMNS);
-	if (n <= PROTO || log_protocol(c[PROTO]) != LOG_PROTO_GRE)
+	if (n <= PROTO || log_gre(c[PROTO]) != LOG_PROTO_GRE)
+		return LOG_OTHER;
+	const char *before = c[PROTO].text - 1; /* a comma, perhaps with a quote: blanks would hide it from the search */
+	if (*before != ',' && (*before != '"' || before[-1] != ','))
 		return LOG_OTHER;
 	if (!log_set_src(row, c[SRC]) || !log_set_dst(row, c[DST]) || !log_set_time(row, c[GENERATED]))
 		return LOG_BAD;
@@ -49,7 +52,7 @@ static enum log_word paloalto_read(const struct log_line *line, void *state, str
 	return word;
 }
 
-static const char *const needles[] = { ",47,", ",gre,", "\"gre\"", NULL };
+static const char *const needles[] = { ",47", ",gre", ",\"47", ",\"gre", NULL };
 
 const struct log_format log_paloalto = {
 	.name = "paloalto",

@@ -17,6 +17,26 @@ log_cell log_object(const struct log_line *line)
 	return brace ? log_from(line->text, brace) : (log_cell){ line->text.text, 0 };
 }
 
+bool log_json_tight(log_cell text, log_cell value)
+{
+	const char *p = value.text;
+
+	if (value.len == 0 || p < text.text + 4)
+		return false;
+	p -= p[-1] == '"';
+	p -= p[-1] == ' ';
+	return p[-1] == ':' && p[-2] == '"';
+}
+
+bool log_holds(log_cell c, const char *const *needles)
+{
+	for (; c.len > 0; c = log_from(c, c.text + 1))
+		for (const char *const *n = needles; *n; n++)
+			if (log_starts(c, *n))
+				return true;
+	return false;
+}
+
 void log_wanted_put(const struct log_wanted *wanted, size_t n, log_cell key, log_cell value)
 {
 	for (size_t i = 0; i < n; i++)

@@ -12,6 +12,21 @@ log_cell log_record(const struct log_line *line);
 /* The message from its first brace on: a JSON object, if it is one. Empty where there is none. */
 log_cell log_object(const struct log_line *line);
 
+/*
+ * Which protocol a cell names, of the two ways that devices of this folder write it: 47 and gre. Stricter than log_protocol, so that the needles of a format find each
+ * line that it reads.
+ */
+static inline enum log_proto log_gre(log_cell c)
+{
+	return c.len == 0 ? LOG_PROTO_NONE : log_is(c, "47") || log_is(c, "gre") ? LOG_PROTO_GRE : LOG_PROTO_OTHER;
+}
+
+/* Whether a value of log_json stands behind `":`, with one blank at most between: needles say how. */
+bool log_json_tight(log_cell text, log_cell value);
+
+/* Whether a text holds one of a format's needles: a record that is broken is one of GRE only then. */
+bool log_holds(log_cell c, const char *const *needles);
+
 /* log_token, and the blanks behind it are gone too. */
 static inline log_cell log_step(log_cell *c)
 {

@@ -101,7 +101,7 @@ static enum log_word sophos_read(const struct log_line *line, void *state, struc
 	if (!utm && (!log_find(all, "log_component=") || !log_find(all, "src_ip=")))
 		return LOG_NO;
 	collect(all, &f);
-	if (log_protocol(f.protocol) != LOG_PROTO_GRE)
+	if (log_gre(f.protocol) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	if (utm)
 		return utm_read(line, row, &f);
@@ -113,7 +113,9 @@ static enum log_word sophos_read(const struct log_line *line, void *state, struc
 	return log_sides_end(line, row, &f.sides);
 }
 
-static const char *const needles[] = { "protocol=\"gre\"", "protocol=\"47\"", "protocol=gre", "protocol=47", "proto=\"47\"", NULL };
+static const char *const needles[] = { "protocol=47", "protocol=\"47", "protocol='47", "protocol=gre", "protocol=\"gre", "protocol='gre",
+				       "proto=47",    "proto=\"47",    "proto='47",    "proto=gre",    "proto=\"gre",    "proto='gre",
+				       NULL };
 
 const struct log_format log_sophos = {
 	.name = "sophos",

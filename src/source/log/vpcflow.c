@@ -23,6 +23,7 @@ enum column { SRC, DST, PKT_SRC, PKT_DST, PROTOCOL, PACKETS, BYTES, START, END, 
 /* Column numbers plus 1 of the heading; all 0: none was there. */
 struct layout {
 	uint8_t at[COLUMNS];
+	uint8_t n; /* columns in all */
 };
 
 static unsigned cut(log_cell m, log_cell *cells)
@@ -58,6 +59,7 @@ static bool heading_read(const log_cell *cells, unsigned n, struct layout *l)
 	}
 	if ((!found.at[SRC] && !found.at[PKT_SRC]) || !found.at[PROTOCOL])
 		return false;
+	found.n = (uint8_t)n;
 	*l = found;
 	return true;
 }
@@ -91,9 +93,9 @@ static enum log_word row_read(const struct layout *l, const log_cell *cells, uns
 		       dst = either(cell(l, cells, n, PKT_DST), cell(l, cells, n, DST));
 	const log_cell status = cell(l, cells, n, STATUS);
 
-	if (log_protocol(cell(l, cells, n, PROTOCOL)) != LOG_PROTO_GRE || (status.len > 0 && !log_is(status, "OK")))
+	if (log_gre(cell(l, cells, n, PROTOCOL)) != LOG_PROTO_GRE || (status.len > 0 && !log_is(status, "OK")))
 		return LOG_OTHER;
-	if (n < l->at[STATUS]) {
+	if (n < l->n) {
 		row->why = "is cut off";
 		return log_fail(row, "record", cells[n - 1]) ? LOG_GRE : LOG_BAD;
 	}
@@ -110,7 +112,8 @@ static enum log_word row_read(const struct layout *l, const log_cell *cells, uns
 static enum log_word vpcflow_read(const struct log_line *line, void *state, struct log_row *row)
 {
 	static const struct layout standard = {
-		.at = { [SRC] = 4, [DST] = 5, [PROTOCOL] = 8, [PACKETS] = 9, [BYTES] = 10, [START] = 11, [END] = 12, [STATUS] = 14 }
+		.at = { [SRC] = 4, [DST] = 5, [PROTOCOL] = 8, [PACKETS] = 9, [BYTES] = 10, [START] = 11, [END] = 12, [STATUS] = 14 },
+		.n = VERSION2_CELLS
 	};
 	struct layout *l = state;
 	log_cell all = log_record(line), cells[CELLS_MAX];
@@ -125,15 +128,15 @@ static enum log_word vpcflow_read(const struct log_line *line, void *state, stru
 		return LOG_HEADING;
 	if (version2(cells, n))
 		return row_read(&standard, cells, n, row);
-	/* under a heading: what has its columns and an address where one belongs */
+	/* under a heading: what has its columns, or at least an address where one belongs */
 	struct gs_addr a;
 	const unsigned at = l->at[SRC] ? l->at[SRC] : l->at[PKT_SRC];
-	if (!l->at[PROTOCOL] || n < l->at[PROTOCOL] || at > n || (!log_address(cells[at - 1], &a) && !log_is(cells[at - 1], "-")))
-		return LOG_NO;
-	return row_read(l, cells, n, row);
+	const bool whole = l->n > 0 && n == l->n,
+		   begun = l->n > 0 && n >= l->at[PROTOCOL] && n >= at && n < l->n && log_address(cells[at - 1], &a);
+	return whole || begun ? row_read(l, cells, n, row) : LOG_NO;
 }
 
-static const char *const needles[] = { " 47 ", " 47", "srcaddr", NULL };
+static const char *const needles[] = { " 47", "47 ", "\t47", "47\t", " gre", "gre ", "\tgre", "gre\t", "srcaddr", NULL };
 
 const struct log_format log_vpcflow = {
 	.name = "aws-vpc",

@@ -36,7 +36,8 @@ static enum log_word heading_read(log_cell m, struct layout *l)
 				found.at[c] = (uint8_t)i;
 	}
 	*l = (struct layout){ 0 };
-	if (!found.at[DATE] || !found.at[TIME] || !found.at[ACTION] || !found.at[PROTOCOL] || !found.at[SRC] || !found.at[DST])
+	if (!found.at[DATE] || !found.at[TIME] || !found.at[ACTION] || !found.at[PROTOCOL] || !found.at[SRC] || !found.at[DST] ||
+	    found.at[PROTOCOL] == 1)
 		return LOG_NO; /* of another program that writes W3C logs */
 	*l = found;
 	return LOG_HEADING;
@@ -69,10 +70,13 @@ static enum log_word winfw_read(const struct log_line *line, void *state, struct
 			if (use->at[i] == n)
 				c[i] = value;
 	}
-	if (!action_known(c[ACTION]) || c[DATE].len != 10 || c[TIME].len != 8)
+	const bool dated = c[DATE].len == 10 && c[TIME].len == 8; /* never shorter: what is was cut */
+	if (!action_known(c[ACTION]) || (use == &standard && !dated))
 		return LOG_NO;
-	if (log_protocol(c[PROTOCOL]) != LOG_PROTO_GRE)
+	if (log_gre(c[PROTOCOL]) != LOG_PROTO_GRE)
 		return LOG_OTHER;
+	if (!dated)
+		return log_fail(row, "time", c[DATE]) ? LOG_GRE : LOG_BAD;
 	if (!log_set_src(row, c[SRC]) || !log_set_dst(row, c[DST]) || !log_time_join(row, c[DATE], c[TIME], (log_cell){ NULL, 0 }))
 		return LOG_BAD;
 	if (row->sighting.src.family == 4)
@@ -80,7 +84,7 @@ static enum log_word winfw_read(const struct log_line *line, void *state, struct
 	return LOG_GRE;
 }
 
-static const char *const needles[] = { "#fields:", " 47 ", " gre ", NULL };
+static const char *const needles[] = { "#fields:", " 47", " gre", "\t47", "\tgre", NULL };
 
 const struct log_format log_winfw = {
 	.name = "windows-firewall",

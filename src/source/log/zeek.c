@@ -32,6 +32,8 @@ static enum log_word heading_read(log_cell m, struct layout *l)
 {
 	struct layout found = { .separator = m.text[0] };
 
+	if (found.separator != '\t')
+		return LOG_NO;
 	m = log_from(m, m.text + 1);
 	for (unsigned i = 1; i < 255 && m.len > 0; i++) {
 		const log_cell name = log_until(&m, found.separator);
@@ -40,7 +42,7 @@ static enum log_word heading_read(log_cell m, struct layout *l)
 				found.at[c] = (uint8_t)i;
 	}
 	*l = (struct layout){ 0 };
-	if (!found.at[TS] || !found.at[ORIG] || !found.at[RESP])
+	if (!found.at[TS] || !found.at[ORIG] || !found.at[RESP] || found.at[IP_PROTO] == 1)
 		return LOG_NO; /* another of Zeek's logs: its rows are none of ours */
 	*l = found;
 	return LOG_HEADING;
@@ -63,7 +65,7 @@ static enum log_word row_read(const struct log_line *line, const log_cell *c, st
 {
 	const bool tunnel = c[TUNNEL].len > 0;
 
-	if (log_protocol(tunnel ? c[TUNNEL] : c[IP_PROTO]) != LOG_PROTO_GRE)
+	if (tunnel ? !log_is(c[TUNNEL], "Tunnel::GRE") : !log_is(c[IP_PROTO], "47"))
 		return LOG_OTHER;
 	if (tunnel && c[ACTION].len > 0 && !log_is(c[ACTION], "Tunnel::DISCOVER"))
 		return LOG_OTHER;
@@ -94,6 +96,9 @@ static enum log_word table_read(const struct log_line *line, log_cell all, const
 	return row_read(line, c, row);
 }
 
+static const char *const needles[] = { "#fields",         "tunnel::gre",      "\t47", "ip_proto\":47", "ip_proto\": 47",
+				       "ip_proto\":\"47", "ip_proto\": \"47", NULL };
+
 static enum log_word zeek_read(const struct log_line *line, void *state, struct log_row *row)
 {
 	struct layout *l = state;
@@ -104,15 +109,15 @@ static enum log_word zeek_read(const struct log_line *line, void *state, struct 
 	const log_cell text = log_object(line);
 	if (log_find(text, "\"id.orig_h\"") || log_find(text, "\"orig_h\"")) {
 		if (!log_json(text, names, COLUMNS, c))
-			return log_fail(row, "record", text) ? LOG_GRE : LOG_BAD;
+			return !log_holds(text, needles) || log_fail(row, "record", text) ? LOG_OTHER : LOG_BAD;
+		if (c[TUNNEL].len == 0 && !log_json_tight(text, c[IP_PROTO]))
+			return LOG_OTHER;
 		return row_read(line, c, row);
 	}
 	if (!l->at[TS] || (all.len > 0 && all.text[0] == '#'))
 		return LOG_NO;
 	return table_read(line, all, l, row);
 }
-
-static const char *const needles[] = { "#fields", "tunnel::gre", "\t47", "\"ip_proto\":47", "\"ip_proto\": 47", NULL };
 
 const struct log_format log_zeek = {
 	.name = "zeek",

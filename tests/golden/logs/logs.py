@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-OURS = re.compile(r"cisco-|fortigate|juniper|zeek|gre-asa|gre-mikrotik")
+OURS = re.compile(r".")
 
 
 def read(program, log, name):
