@@ -211,9 +211,7 @@ static void test_limits(void **state)
 		for (int newline = 0; newline < 2; newline++) {
 			const int head = sprintf(text, "[capture]\nfilter = "), fill = 4096 - 9 + over;
 			memset(text + head, 'x', (size_t)fill);
-			sprintf(text + head + fill, "%s[sensor]\nname = after\n" + (newline ? 0 : 2), newline ? "\n" : "");
-			if (!newline)
-				text[head + fill] = '\0';
+			strcpy(text + head + fill, newline ? "\n[sensor]\nname = after\n" : "");
 			if (over) {
 				bad(text, "c:2: is 4097 octets long; at most 4096 are read");
 				continue;
