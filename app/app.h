@@ -109,6 +109,7 @@ enum option_group {
 	OPT_CONFIG = 1u << 24,   /* --config */
 	OPT_SETTINGS = 1u << 25, /* every key of the configuration that has an option */
 	OPT_CONFIG_SHOW = 1u << 26,
+	OPT_LOGS = 1u << 28,  /* what logs do not say themselves; part of OPT_INPUT */
 };
 
 /* Reads a verb's options. 0; or EXIT_USAGE after a sentence on stderr; or -1 after --help was printed: done. */
@@ -222,6 +223,7 @@ int cmd_export(const struct options *o);
 int cmd_trend(const struct options *o);
 int cmd_show(const struct options *o);
 int cmd_doctor(const struct options *o);
+int cmd_logs(const struct options *o);
 int cmd_watch(const struct options *o);
 
 #endif

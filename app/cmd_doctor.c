@@ -398,6 +398,9 @@ static int check_losses(struct doctor *d, struct gs_store *st, struct gs_error *
 		        "%" PRIu64 " packets lost the names of their sources for want of memory", t.folded_packets);
 	if (t.clock_saturated)
 		finding(d, LOOK, "lost", "look at the clock of what captured them", "%" PRIu64 " time stamps lie outside of the years 1677 to 2262", t.clock_saturated);
+	if (t.undated)
+		finding(d, LOOK, "lost", "simple blocks of pcapng have none: they stand at 1970-01-01; capture with tcpdump or dumpcap, which write them",
+		        "%" PRIu64 " of %" PRIu64 " packets have no time", t.undated, t.packets);
 	if (t.late_packets && t.late_packets > t.in_sightings / 100)
 		finding(d, LOOK, "lost", "nothing is lost, but sightings are more and smaller; `reordercap` or `mergecap` sorts captures",
 		        "%" PRIu64 " of %" PRIu64 " packets came later than their time says", t.late_packets, t.in_sightings);
@@ -405,7 +408,7 @@ static int check_losses(struct doctor *d, struct gs_store *st, struct gs_error *
 		if (t.dropped[i])
 			finding(d, LOOK, "lost", i == GS_DROP_RING ? "a larger ring (buffer), more workers" : NULL, "%" PRIu64 " lost by sensors beside %" PRIu64 " packets seen: %s",
 			        t.dropped[i], t.packets, gs_drop_text(i));
-	if (!lost && !t.records_bad && !t.folded_packets && !t.clock_saturated && !gs_tally_sensor_lost(&t) && !t.dropped[GS_DROP_BELOW])
+	if (!lost && !t.records_bad && !t.folded_packets && !t.clock_saturated && !t.undated && !gs_tally_sensor_lost(&t) && !t.dropped[GS_DROP_BELOW])
 		finding(d, OK, "lost", NULL, "nothing of %" PRIu64 " packets and %" PRIu64 " rows read", t.packets, t.records);
 	return 0;
 }

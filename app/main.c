@@ -44,6 +44,11 @@ static const struct verb verbs[] = {
 	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n"
 	  "  grescope ingest --pin-origin today.pcap           network and place as they are now, for good\n",
 	  OPT_INPUT | OPT_WINDOW | OPT_STORE | OPT_PIN | OPT_DATA | OPT_QUOTA, cmd_ingest },
+	{ "logs", "[options] test FILE...|formats", "how each line of a firewall's log is read; which formats there are",
+	  "  grescope logs test /var/log/kern.log          each line that tells of a packet: what was read of it, or why not\n"
+	  "  grescope logs test -v --tz Europe/Berlin x.gz all lines, times in a zone\n"
+	  "  grescope logs formats\n",
+	  OPT_LOGS, cmd_logs },
 	{ "store", "[options] info|check|prune|compact|export-archive FILE|import-archive FILE...",
 	  "how the store is, whether it is sound, making it smaller, moving and merging it",
 	  "  grescope store info\n"

@@ -28,6 +28,7 @@
 #define LAST_MS 30000          /* for the writer to acknowledge the last of it; the parent is less patient */
 #define BOTS_EVERY_S 60
 #define ENGINE_SEARCHES 10000 /* for bots, a second: a tenth of a processor at most, whatever is made to look like one */
+#define KEEP_TELL_S 60
 #define STEP_NS (GS_NS_PER_S / 2) /* the wall clock moved so much against the steady one: it was set */
 
 struct engine {
@@ -40,6 +41,7 @@ struct engine {
 	struct gs_corridor *corridor;
 	struct gs_pulse *pulse;
 	struct gs_keep *keep;          /* NULL: packets are not kept */
+	uint64_t keep_missed;          /* told so far */
 	struct gs_frame kept[GS_SOURCE_BATCH];
 	struct outbox *out;
 	struct gs_sighting_sink to_outbox;
@@ -134,6 +136,23 @@ static void evidence_take(struct engine *e)
 		close(e->in.fd);
 	else if (gs_keep_give(e->keep, e->in.fd, e->in.body.opened.name, &err) < 0)
 		notice(e, NOTICE_TROUBLE, "evidence.write", err.text);
+}
+
+static void evidence_second(struct engine *e)
+{
+	struct gs_error err = { 0 };
+	struct gs_keep_counts c;
+
+	if (!e->keep)
+		return;
+	if (gs_keep_tick(e->keep, (struct gs_time){ clock_wall_ns() }, &err) < 0)
+		notice(e, NOTICE_TROUBLE, "evidence.write", err.text);
+	gs_keep_count(e->keep, &c);
+	if (c.missed == e->keep_missed || e->seconds % KEEP_TELL_S != 0)
+		return;
+	child_notice(e->control, ROLE_ENGINE, e->number, NOTICE_WARNING, 0, "evidence.missed", "%" PRIu64 " packets were not kept as evidence; they are counted all the same",
+	             c.missed - e->keep_missed);
+	e->keep_missed = c.missed;
 }
 
 /* The balance since the engine started. */
@@ -466,9 +485,7 @@ static int second(struct engine *e, struct gs_error *err)
 	if (r == 0)
 		r = bots_work(e, err);
 	(void)balance_put(e, false);
-	struct gs_error trouble = { 0 };
-	if (e->keep && gs_keep_tick(e->keep, (struct gs_time){ clock_wall_ns() }, &trouble) < 0)
-		notice(e, NOTICE_TROUBLE, "evidence.write", trouble.text);
+	evidence_second(e);
 	status_send(e);
 	pulse_send(e);
 	return r;

@@ -2,7 +2,7 @@
  * parent.c - starts the others, watches over them, starts them anew; the only process with rights, and so the one that parses nothing
  *
  * It never looks into a sighting: what comes to it are notices, signs of life and requests for a descriptor, each checked. A child that dies is started again after a
- * pause that doubles up to BACKOFF_MOST_MS; one that gives no sign of life for SILENT_MS is killed first. At the end engines flush, then the writer commits, then
+ * pause, which doubles up to BACKOFF_MOST_MS as long as it does not live for LIVED_MS; one that gives no sign of life for SILENT_MS is killed first. At the end engines flush, then the writer commits, then
  * the teller goes.
  */
 #include "sensor/sensor.h"
@@ -24,9 +24,10 @@
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS 30000
-#define LIVED_MS 60000       /* who lived that long starts over with the shortest pause */
+#define LIVED_MS 1000        /* who was ready and lived that long is started again after the shortest pause */
 #define SILENT_MS 60000
 #define STOP_MOST_MS 12000   /* then who is left is killed */
+#define EVIDENCE_PAUSE_MS 200  /* between two files of one engine: who asks oftener waits, so that one that was taken over cannot have all old ones removed at once */
 #define STATUS_MS 10000      /* between two lines for the service manager */
 #define CHILDREN_MAX (SENSOR_ENGINES_MAX + 2)
 
@@ -39,6 +40,9 @@ struct child {
 	unsigned fatal;          /* exit code that it asked for; 0: none */
 	int64_t started_ms, beat_ms, next_ms, backoff_ms;
 	uint64_t restarts;
+	int64_t file_ms;         /* when it was given the last evidence file */
+	bool file_asked;         /* and wants another */
+	int64_t file_ns;         /* whose first packet is of that time */
 	char said[MESSAGE_TEXT]; /* the last trouble, not to be said again and again */
 	struct message_status status;
 };
@@ -117,7 +121,7 @@ static void child_later(struct child *c)
 {
 	const int64_t now = clock_steady_ms();
 
-	c->backoff_ms = now - c->started_ms > LIVED_MS || !c->backoff_ms ? BACKOFF_FIRST_MS : c->backoff_ms * 2 < BACKOFF_MOST_MS ? c->backoff_ms * 2 : BACKOFF_MOST_MS;
+	c->backoff_ms = (c->ready && now - c->started_ms > LIVED_MS) || !c->backoff_ms ? BACKOFF_FIRST_MS : c->backoff_ms * 2 < BACKOFF_MOST_MS ? c->backoff_ms * 2 : BACKOFF_MOST_MS;
 	c->next_ms = now + c->backoff_ms;
 }
 
@@ -127,7 +131,7 @@ static void child_start(struct parent *p, struct child *c)
 	int pair[2];
 
 	c->started_ms = c->beat_ms = clock_steady_ms();
-	c->ready = c->gone = false;
+	c->ready = c->gone = c->file_asked = false;
 	c->fatal = 0;
 	if (message_pair(pair, &err) < 0) {
 		say("%s", err.text);
@@ -240,6 +244,14 @@ static void notice_take(struct parent *p, struct child *c)
 				kill(p->children[i].pid, SIGKILL);
 }
 
+/* The time goes into the file's name, which decides what is removed first: not later than now, and no more than an hour before. */
+static struct gs_time packet_time(int64_t ns)
+{
+	const int64_t now = clock_wall_ns(), least = now - 3600 * GS_NS_PER_S;
+
+	return (struct gs_time){ ns > now ? now : ns < least ? least : ns };
+}
+
 /* The next file of packets, made by the one process that may make files anywhere; the engine gets no more of it than the descriptor. */
 static void evidence_answer(struct parent *p, struct child *c)
 {
@@ -248,8 +260,10 @@ static void evidence_answer(struct parent *p, struct child *c)
 	char name[EVIDENCE_NAME_MAX];
 	int fd = -1;
 
+	c->file_asked = false;
+	c->file_ms = clock_steady_ms();
 	if (!p->evidence_on || c->role != ROLE_ENGINE ||
-	    evidence_next(&p->evidence, c->number, (struct gs_time){ p->in.body.open.time_ns }, p->s->config->pcap_file_bytes, &fd, name, &err) < 0) {
+	    evidence_next(&p->evidence, c->number, packet_time(c->file_ns), p->s->config->pcap_file_bytes, &fd, name, &err) < 0) {
 		snprintf(answer.trouble, sizeof answer.trouble, "%s", *err.text ? err.text : "no evidence is kept");
 		if (*err.text)
 			say("%s", err.text);
@@ -265,6 +279,11 @@ static void evidence_tend(struct parent *p)
 {
 	struct gs_error err = { 0 };
 
+	for (unsigned i = 0; i < p->n; i++) {
+		struct child *c = &p->children[i];
+		if (c->file_asked && c->control >= 0 && clock_steady_ms() - c->file_ms >= EVIDENCE_PAUSE_MS)
+			evidence_answer(p, c);
+	}
 	if (!p->evidence_on || clock_steady_ms() < p->next_evidence_ms)
 		return;
 	p->next_evidence_ms = clock_steady_ms() + 60000;
@@ -295,7 +314,8 @@ static void child_listen(struct parent *p, struct child *c)
 			c->status = p->in.body.status;
 			break;
 		case MESSAGE_OPEN_:
-			evidence_answer(p, c);
+			c->file_asked = true;
+			c->file_ns = p->in.body.open.time_ns;
 			break;
 		case MESSAGE_STORE_:
 			p->store = p->in.body.store;
@@ -358,7 +378,6 @@ static void child_ended(struct parent *p, struct child *c, int status)
 		close(c->control);
 	c->control = -1;
 	c->pid = 0;
-	c->ready = false;
 	const int code = WIFEXITED(status) ? WEXITSTATUS(status) : CHILD_BROKEN;
 	if (c->fatal && !p->stopping) {
 		if (c->role == ROLE_ENGINE && c->fatal == EXIT_RIGHTS)
@@ -377,6 +396,7 @@ static void child_ended(struct parent *p, struct child *c, int status)
 	memset(&c->status, 0, sizeof c->status);
 	c->restarts++;
 	child_later(c);
+	c->ready = false;
 	c->gone = code == CHILD_GONE;
 	if (c->gone)
 		c->next_ms = clock_steady_ms() + 1000;
@@ -625,9 +645,13 @@ static int idle_ms(const struct parent *p)
 
 	if (p->stopping)
 		left = 100;
-	for (unsigned i = 0; i < p->n; i++)
-		if (!p->children[i].pid && p->children[i].next_ms - now < left)
-			left = p->children[i].next_ms - now;
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct child *c = &p->children[i];
+		if (!c->pid && c->next_ms - now < left)
+			left = c->next_ms - now;
+		if (c->file_asked && c->file_ms + EVIDENCE_PAUSE_MS - now < left)
+			left = c->file_ms + EVIDENCE_PAUSE_MS - now;
+	}
 	if (p->notify.watchdog_us && p->next_watchdog_ms - now < left)
 		left = p->next_watchdog_ms - now;
 	return left < 10 ? 10 : (int)left;

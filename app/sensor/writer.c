@@ -507,10 +507,12 @@ static int second(struct writer *w, struct gs_error *err)
 		databases_again(w, false);
 	if (w->day != clock_wall_ns() / DAY_NS)
 		epoch_ask(w);
-	if (w->dirty)
+	const struct gs_time now = { clock_wall_ns() };
+	const bool due = retention_due(&w->retention, now);
+	if (due && w->dirty) /* pruning is a transaction of its own */
 		r = commit(w, false, err);
-	if (r == 0)
-		r = retention_tick(&w->retention, w->store, (struct gs_time){ clock_wall_ns() }, said, sizeof said, err);
+	if (due && r == 0)
+		r = retention_tick(&w->retention, w->store, now, said, sizeof said, err);
 	if (r == 0 && *said)
 		told(w, NOTICE_INFO, 0, "store.pruned", said);
 	if (r == 0 && w->seconds % SETTLE_S == 0)
@@ -663,6 +665,7 @@ int writer_run(const struct sensor *s, int control)
 		return CHILD_BROKEN;
 	w->s = s;
 	w->options = *s->options;
+	w->options.own_databases = true; /* one that is overwritten in place must not take this process with it */
 	w->control = control;
 	w->teller = -1;
 	for (unsigned e = 0; e < SENSOR_ENGINES_MAX; e++)

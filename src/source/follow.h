@@ -32,13 +32,14 @@ struct gs_follow;
 int gs_follow_open(const char *path, const struct gs_follow_options *o, struct gs_follow **ret, struct gs_error *err);
 void gs_follow_close(struct gs_follow *f); /* NULL is fine */
 
-/* To poll for POLLIN: something happened. Call gs_follow_sightings at least each second all the same: network file systems tell nothing. Lent. */
+/* To poll for POLLIN: something happened. Call gs_follow_sightings at least each second all the same: network file systems tell nothing. Lent. -1 where the
+ * system has no room for another watch: then only the clock helps (poll passes over such a one). */
 int gs_follow_fd(const struct gs_follow *f);
 
 /*
  * The next sightings, at most max (1 and more), without waiting; now: for years that are not written. As gs_source_sightings for *tally. *ret_n is max: there may be more, call again.
  * Result 0, also where there is nothing at the moment. GS_ERR_IO, GS_ERR_ACCESS: this time it could not be read; the sentence says what, each kind of trouble once until it is over; call
- * again later. A call reads at most 4 MiB.
+ * again later. A call reads at most 4 MiB (gs_follow_counts.more).
  */
 int gs_follow_sightings(struct gs_follow *f, struct gs_time now, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally,
 			struct gs_error *err);
@@ -50,6 +51,7 @@ struct gs_follow_counts {
 	uint64_t rotations, truncations;
 	uint64_t long_lines;    /* over 1 MiB, skipped; in records_bad too */
 	bool there;             /* the name is a file at the moment */
+	bool more;              /* the last call ended at its 4 MiB, or was interrupted: call again at once */
 };
 void gs_follow_counts(const struct gs_follow *f, struct gs_follow_counts *ret);
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "source/log_lines.h"
+#include "source/log_live.h"
 #include "source/log_reader.h"
 #include "source/source_int.h"
 
@@ -19,6 +21,12 @@ struct logs {
 	size_t no_newline; /* octets from p on that are known to hold none */
 	bool in_line;      /* the reader has a line that p is behind already */
 	bool in_long;      /* inside a line that is too long to read */
+	uint64_t long_lines;
+	/* of a log that grows (log_live.h) */
+	bool live;
+	bool flush;        /* what is unfinished at the end is a line after all */
+	bool flushed;
+	uint64_t until;    /* octets of the stream after which a call ends */
 };
 
 /* NUL octets do not count: a crash leaves them in text. */
@@ -32,14 +40,14 @@ static bool text_like(const uint8_t *p, size_t len)
 	return odd <= look / 8;
 }
 
-static enum source_match log_match(const uint8_t *start, size_t len, bool whole)
+enum source_match log_match_own(const struct gs_log_own *own, const uint8_t *start, size_t len, bool whole)
 {
 	const char *p = (const char *)start, *end = p + len;
 	struct log_reader *lr;
 	struct log_result r;
 	enum source_match m = whole ? MATCH_NO : MATCH_MORE;
 
-	if (!text_like(start, len) || log_reader_new(&lr, NULL) < 0)
+	if (!text_like(start, len) || log_reader_new(own, &lr, NULL) < 0)
 		return MATCH_NO;
 	while (p < end && m != MATCH_YES) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
@@ -57,6 +65,11 @@ static enum source_match log_match(const uint8_t *start, size_t len, bool whole)
 	return m;
 }
 
+static enum source_match log_match(const uint8_t *start, size_t len, bool whole)
+{
+	return log_match_own(NULL, start, len, whole);
+}
+
 static int log_open(struct gs_source *s, struct gs_error *err)
 {
 	struct logs *l = calloc(1, sizeof *l);
@@ -64,7 +77,7 @@ static int log_open(struct gs_source *s, struct gs_error *err)
 	if (!l)
 		return gs_fail(err, GS_ERR_NOMEM, "%s: out of memory", s->path);
 	s->state = l;
-	int r = log_reader_new(&l->reader, err);
+	int r = log_reader_new(s->logs.own, &l->reader, err);
 	if (r == 0)
 		log_clock_start(&l->reader->clock, &s->logs, s->modified);
 	return r;
@@ -101,6 +114,7 @@ static int lines_ready(struct gs_source *s, struct gs_tally *tally, struct gs_er
 	struct logs *l = s->state;
 	struct stream *st = &s->stream;
 
+	log_reader_block(l->reader);
 	for (;;) {
 		size_t look = stream_left(st);
 		look = look < LOG_LINE_MAX ? look : LOG_LINE_MAX;
@@ -124,17 +138,27 @@ static int lines_ready(struct gs_source *s, struct gs_tally *tally, struct gs_er
 				char sentence[64];
 				snprintf(sentence, sizeof sentence, "longer than %u octets", LOG_LINE_MAX - 1);
 				line_bad(s, tally, l->lines + 1, sentence);
+				l->long_lines++;
 			}
 			l->in_long = true;
 			l->no_newline = 0;
 			st->p += look;
 			continue;
 		}
+		if (!st->ended && l->live && st->out_octets >= l->until)
+			return 0;
 		if (!st->ended) {
 			int r = stream_fill(st, look + 1, err);
 			if (r < 0)
 				return r;
 			continue;
+		}
+		if (l->live) { /* an end for now */
+			st->ended = false;
+			l->flushed = l->flush;
+			if (!l->flush)
+				return 0;
+			l->flush = false;
 		}
 		/* Of compressed data that broke off, an unfinished line is no evidence: its last number may be cut. */
 		if (st->damage.code)
@@ -152,7 +176,7 @@ static bool line_next(struct gs_source *s, struct gs_tally *tally)
 	const uint8_t *p = s->stream.p, *end = p + l->ready;
 
 	while (p < end) {
-		const uint8_t *hit = l->reader->finder.always ? p : log_finder_next(&l->reader->finder, p, p, end);
+		const uint8_t *hit = log_reader_find(l->reader, p, end);
 		if (!hit)
 			break;
 		const uint8_t *before = memrchr(p, '\n', (size_t)(hit - p)), *nl = memchr(hit, '\n', (size_t)(end - hit));
@@ -219,6 +243,150 @@ static int log_sightings(struct gs_source *s, struct gs_sighting *out, size_t ma
 		}
 	}
 	return 0;
+}
+
+/* ---- a log that grows ---- */
+
+int log_live_new(const char *name, const struct gs_log_options *o, struct gs_source **ret, struct gs_error *err)
+{
+	struct gs_source *s;
+	int r = source_open_plain(name, &source_log, o, &s, err);
+
+	if (r < 0)
+		return r;
+	((struct logs *)s->state)->live = true;
+	*ret = s;
+	return 0;
+}
+
+void log_live_now(struct gs_source *s, struct gs_time now)
+{
+	((struct logs *)s->state)->reader->clock.reference = now;
+}
+
+int log_live_read(struct gs_source *s, uint64_t until, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally, struct gs_error *err)
+{
+	((struct logs *)s->state)->until = until;
+	return log_sightings(s, out, max, ret_n, tally, err);
+}
+
+void log_live_flush(struct gs_source *s)
+{
+	((struct logs *)s->state)->flush = true;
+}
+
+bool log_live_flushed(const struct gs_source *s)
+{
+	return ((const struct logs *)s->state)->flushed;
+}
+
+void log_live_reset(struct gs_source *s)
+{
+	struct logs *l = s->state;
+
+	s->stream.p = s->stream.end;
+	l->ready = l->no_newline = 0;
+	l->in_line = l->in_long = l->flush = l->flushed = false;
+}
+
+void log_live_counts(const struct gs_source *s, uint64_t *ret_lines, uint64_t *ret_long)
+{
+	const struct logs *l = s->state;
+
+	*ret_lines = l->lines;
+	*ret_long = l->long_lines;
+}
+
+/* ---- every line, for people ---- */
+
+/* Words are those of a line's reading. */
+_Static_assert((int)GS_LOG_NO == LOG_NO && (int)GS_LOG_OTHER == LOG_OTHER && (int)GS_LOG_GRE == LOG_GRE && (int)GS_LOG_BAD == LOG_BAD &&
+	       (int)GS_LOG_HEADING == LOG_HEADING, "the same words inside and outside");
+
+/* Tells what the reader says of a line. False: no more is wanted. */
+static bool line_tell(struct logs *l, log_cell line, bool (*take)(void *arg, const struct gs_log_reading *r), void *arg, struct gs_log_counts *n)
+{
+	struct gs_log_reading told = { .line = ++n->lines, .text = line.text, .len = line.len };
+	char sentence[LOG_SENTENCE_MAX];
+	struct log_result r;
+
+	const bool named = log_finder_formats(&l->reader->finder, line) != 0;
+	log_reader_line(l->reader, line, true);
+	while (log_reader_next(l->reader, &r)) {
+		if (r.format == &log_unknown && !named) /* asked about every line, it says of every one that it names protocol 47 */
+			r = (struct log_result){ .word = LOG_NO };
+		told.word = (enum gs_log_word)r.word;
+		told.format = r.format ? r.format->name : NULL;
+		told.sighting = r.word == LOG_GRE ? &r.sighting : NULL;
+		told.why = NULL;
+		if (r.word == LOG_BAD) {
+			log_sentence(&r, sentence);
+			told.why = sentence + strlen(r.format->name) + 2; /* the format is told by itself */
+		}
+		n->records += r.word == LOG_GRE;
+		n->bad += r.word == LOG_BAD;
+		n->other += r.word == LOG_OTHER;
+		n->headings += r.word == LOG_HEADING;
+		n->none += r.word == LOG_NO;
+		n->said += r.word != LOG_NO;
+		if (!take(arg, &told))
+			return false;
+	}
+	return true;
+}
+
+static int lines_tell(struct gs_source *s, bool (*take)(void *arg, const struct gs_log_reading *r), void *arg, struct gs_log_counts *n, struct gs_error *err)
+{
+	struct logs *l = s->state;
+	struct gs_tally tally = { 0 };
+
+	for (;;) {
+		int r = lines_ready(s, &tally, err);
+		n->bad += tally.records_bad; /* lines that are too long */
+		n->lines += tally.records_bad;
+		tally.records_bad = 0;
+		if (r <= 0)
+			return r;
+		while (l->ready) {
+			const uint8_t *p = s->stream.p, *nl = memchr(p, '\n', l->ready);
+			const size_t len = nl ? (size_t)(nl - p) : l->ready;
+			window_move(s, p + len + (nl != NULL));
+			if (!line_tell(l, (log_cell){ (const char *)p, len }, take, arg, n))
+				return 0;
+		}
+	}
+}
+
+int gs_log_lines(const char *path, const struct gs_log_options *o, bool (*take)(void *arg, const struct gs_log_reading *r), void *arg,
+		 struct gs_log_counts *counts, struct gs_error *err)
+{
+	struct gs_source *s;
+	int r = gs_source_open_logs(path, o, &s, err);
+
+	if (r < 0)
+		return r;
+	if (s->ops != &source_log)
+		r = gs_fail(err, GS_ERR_FORMAT, "%s: is no log but %s", path, s->ops->format);
+	else
+		r = lines_tell(s, take, arg, counts, err);
+	gs_source_close(s);
+	return r;
+}
+
+const char *gs_log_word(unsigned word)
+{
+	static const char *const words[] = { "-", "other", "GRE", "bad", "heading" };
+	return words[word < sizeof words / sizeof *words ? word : 0];
+}
+
+size_t gs_log_formats_count(void)
+{
+	return log_formats_n;
+}
+
+void gs_log_format_info(size_t i, struct gs_log_format_info *ret)
+{
+	*ret = (struct gs_log_format_info){ log_formats[i]->name, log_formats[i]->what, log_formats[i]->no_public_sample };
 }
 
 const struct gs_source_ops source_log = {

@@ -182,6 +182,10 @@ bool log_time_read(log_cell c, struct log_time *ret);
 /* The same at the beginning of a cell, which is moved past it; no epoch, and a zone's name only where a colon or the end follows. */
 bool log_time_take(log_cell *c, struct log_time *ret);
 
+/* The same by a layout, as struct gs_log_own_format has it: the whole cell. log_layout_wrong: the first piece of it that is none; NULL: all is well. */
+bool log_time_layout(log_cell c, const char *layout, struct log_time *ret);
+const char *log_layout_wrong(const char *layout);
+
 /* ---- prefix (log_prefix.c) ---- */
 
 /*

@@ -65,7 +65,7 @@ static bool take_object(struct walk *w, size_t path_len, unsigned depth);
 static bool wanted_below(const struct walk *w, size_t len)
 {
 	for (unsigned i = 0; i < w->n; i++)
-		if (strncmp(w->paths[i], w->path, len) == 0 && w->paths[i][len] == '.')
+		if (w->paths[i][0] == w->path[0] && strncmp(w->paths[i], w->path, len) == 0 && w->paths[i][len] == '.')
 			return true;
 	return false;
 }
@@ -73,7 +73,7 @@ static bool wanted_below(const struct walk *w, size_t len)
 static void keep(struct walk *w, size_t len, log_cell value)
 {
 	for (unsigned i = 0; i < w->n; i++)
-		if (!w->out[i].len && strncmp(w->paths[i], w->path, len) == 0 && w->paths[i][len] == '\0')
+		if (!w->out[i].len && w->paths[i][0] == w->path[0] && strncmp(w->paths[i], w->path, len) == 0 && w->paths[i][len] == '\0')
 			w->out[i] = value;
 }
 

@@ -11,13 +11,18 @@
 
 #include "source/source_int.h"
 
-int log_reader_new(struct log_reader **ret, struct gs_error *err)
+int log_reader_new(const struct gs_log_own *own, struct log_reader **ret, struct gs_error *err)
 {
 	struct log_reader *lr = calloc(1, sizeof *lr);
 
 	if (!lr)
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory for the readers of logs");
-	lr->clock.reference = lr->clock.last = GS_TIME_MIN;
+	lr->clock.reference = lr->clock.last = lr->arrival = GS_TIME_MIN;
+	lr->own = own;
+	if (own && !(lr->own_match = log_own_match_new(own))) {
+		log_reader_free(lr);
+		return gs_fail(err, GS_ERR_NOMEM, "out of memory for the readers of logs");
+	}
 	for (unsigned i = 0; i < log_formats_n; i++) {
 		if (!log_formats[i]->read)
 			continue;
@@ -37,8 +42,28 @@ void log_reader_free(struct log_reader *lr)
 		return;
 	for (unsigned i = 0; i < LOG_FORMATS_MAX; i++)
 		free(lr->states[i]);
+	log_own_match_free(lr->own_match);
 	free(lr->scratch);
 	free(lr);
+}
+
+const uint8_t *log_reader_find(struct log_reader *lr, const uint8_t *p, const uint8_t *end)
+{
+	const unsigned n = log_own_count(lr->own);
+	const uint8_t *first = lr->finder.always ? p : NULL;
+
+	for (unsigned i = 0; i < n; i++) {
+		const log_cell text = log_own_literal(lr->own, i);
+		if (!text.len)
+			return p;
+		if (lr->own_end != end || (lr->own_next[i] && lr->own_next[i] < p))
+			lr->own_next[i] = memmem(p, (size_t)(end - p), text.text, text.len);
+		if (lr->own_next[i] && (!first || lr->own_next[i] < first))
+			first = lr->own_next[i];
+	}
+	lr->own_end = end;
+	const uint8_t *hit = log_finder_next(&lr->finder, p, p, first ? first : end);
+	return hit ? hit : first;
 }
 
 /* Layouts of JSON around a line: the message, the time. */
@@ -81,6 +106,7 @@ void log_reader_line(struct log_reader *lr, log_cell line, bool all)
 {
 	while (line.len && (line.text[line.len - 1] == '\r' || line.text[line.len - 1] == '\n'))
 		line.len--;
+	log_take(&line, "\xef\xbb\xbf"); /* files that editors and PowerShell wrote begin so */
 	log_prefix(line, &lr->line);
 	lr->wanted = all ? ~UINT64_C(0) : log_finder_formats(&lr->finder, line);
 	lr->again = false;
@@ -104,8 +130,10 @@ static const char *row_times(struct log_reader *lr, const struct log_row *row, s
 
 	*ret_cell = row->time.text;
 	const char *why = log_clock_read(&lr->clock, &row->time, &t);
-	if (why)
+	if (why && (lr->arrival.ns == INT64_MIN || (row->time.kind != LOG_TIME_NONE && row->time.kind != LOG_TIME_UPTIME)))
 		return why;
+	if (why)
+		t = lr->arrival;
 	s->first = s->last = t;
 	if (row->end.kind != LOG_TIME_NONE) {
 		*ret_cell = row->end.text;
@@ -136,29 +164,50 @@ static bool row_finish(struct log_reader *lr, struct log_row *row, struct log_re
 	return true;
 }
 
+/* What a format said, with its times made certain. */
+static enum log_word answer(struct log_reader *lr, const struct log_format *f, enum log_word word, struct log_row *row, struct log_result *ret)
+{
+	if (word == LOG_NO)
+		return word;
+	*ret = (struct log_result){ .format = f };
+	if (word == LOG_GRE && !row_finish(lr, row, ret))
+		word = LOG_BAD;
+	ret->word = word;
+	ret->bad = row->bad;
+	ret->why = ret->why ? ret->why : row->why;
+	ret->bad_cell = row->bad_cell;
+	if (word == LOG_GRE)
+		ret->sighting = row->sighting;
+	ret->both = row->both;
+	ret->rest = row->rest;
+	return word;
+}
+
 /* Asks one format. Result: its word; *ret is filled where that is not LOG_NO. */
 static enum log_word ask(struct log_reader *lr, unsigned i, struct log_result *ret)
 {
-	const struct log_format *f = log_formats[i];
 	struct log_row row;
 
 	row_start(&row, &lr->line);
 	row.rest = (log_cell){ lr->line.text.text, 0 };
-	enum log_word word = f->read(&lr->line, lr->states[i], &row);
-	if (word == LOG_NO)
-		return word;
-	*ret = (struct log_result){ .format = f };
-	if (word == LOG_GRE && !row_finish(lr, &row, ret))
-		word = LOG_BAD;
-	ret->word = word;
-	ret->bad = row.bad;
-	ret->why = ret->why ? ret->why : row.why;
-	ret->bad_cell = row.bad_cell;
-	if (word == LOG_GRE)
-		ret->sighting = row.sighting;
-	ret->both = row.both;
-	ret->rest = row.rest;
-	return word;
+	return answer(lr, log_formats[i], log_formats[i]->read(&lr->line, lr->states[i], &row), &row, ret);
+}
+
+/* Asks the formats of one's own. Whether one knows the line. */
+static bool ask_own(struct log_reader *lr, struct log_result *ret)
+{
+	const unsigned n = log_own_count(lr->own);
+
+	for (unsigned i = 0; i < n; i++) {
+		const log_cell text = log_own_literal(lr->own, i);
+		struct log_row row;
+		if (text.len && !memmem(lr->line.all.text, lr->line.all.len, text.text, text.len))
+			continue;
+		row_start(&row, &lr->line);
+		if (answer(lr, log_own_format(lr->own, i), log_own_read(lr->own, i, lr->own_match, &lr->line, &row), &row, ret) != LOG_NO)
+			return true;
+	}
+	return false;
 }
 
 /* Asks all that are wanted, the one that matched last first. One that cannot understand the line has the word only if no other does. */
@@ -210,6 +259,8 @@ bool log_reader_next(struct log_reader *lr, struct log_result *ret)
 		return false;
 	lr->given = true;
 	*ret = (struct log_result){ .word = LOG_NO };
+	if (ask_own(lr, ret))
+		return true;
 	const int i = ask_all(lr, ret);
 	if (i < 0 || log_formats[i] == &log_unknown)
 		return true;

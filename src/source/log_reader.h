@@ -8,12 +8,17 @@
 #include "source/log.h"
 #include "source/log_clock.h"
 #include "source/log_find.h"
+#include "source/log_own_int.h"
 
 struct log_reader {
 	struct log_finder finder;
 	struct log_clock clock;
 	void *states[LOG_FORMATS_MAX];
+	const struct gs_log_own *own; /* asked before the others; NULL: none */
+	struct log_own_match *own_match;
+	const uint8_t *own_next[GS_LOG_OWN_MAX], *own_end; /* where their texts come next in what is searched, and its end: log_reader_find */
 	unsigned last;             /* the format that matched last */
+	struct gs_time arrival;    /* of what has no time that can be known; GS_TIME_MIN: such a record is bad */
 	char *scratch;             /* where messages inside JSON are put; LOG_LINE_MAX octets, made when the first comes */
 	/* the line being read */
 	struct log_line line;
@@ -34,8 +39,19 @@ struct log_result {
 	log_cell rest;
 };
 
-int log_reader_new(struct log_reader **ret, struct gs_error *err);
+/* own: as in gs_log_options. */
+int log_reader_new(const struct gs_log_own *own, struct log_reader **ret, struct gs_error *err);
 void log_reader_free(struct log_reader *lr); /* NULL is fine */
+
+/*
+ * The first place in [p, end) whose line may be of interest; NULL: none. p is the beginning of a line. A block is searched from front to back: log_reader_block before the first
+ * search in each, whatever its address.
+ */
+static inline void log_reader_block(struct log_reader *lr)
+{
+	lr->own_end = NULL;
+}
+const uint8_t *log_reader_find(struct log_reader *lr, const uint8_t *p, const uint8_t *end);
 
 /* Starts a line (without its end). It must outlive the calls of log_reader_next for it. `all`: ask every format, needles or not. */
 void log_reader_line(struct log_reader *lr, log_cell line, bool all);

@@ -1,7 +1,11 @@
 /* log_table.c - every format of logs, in the order in which they are asked: what is unmistakable first, what has only columns last */
 #include "source/log.h"
 
+/* Tables are recognised by their heading, at the start of an input: rawdata.c. They have no lines among others. */
+static const struct log_format tables = { .name = "badpackets", .what = "tables: grescope export (csv, tsv, badpackets), the first published raw data" };
+
 const struct log_format *const log_formats[] = {
+	&tables,
 	&log_netfilter, &log_filterlog,
 	&log_pflog,
 	&log_asa,

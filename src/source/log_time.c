@@ -369,3 +369,166 @@ bool log_time_read(log_cell c, struct log_time *ret)
 	*ret = t;
 	return true;
 }
+
+/* ---- layouts ---- */
+
+static bool layout_number(struct reader *r, unsigned min, unsigned max, unsigned low, unsigned high, unsigned *ret)
+{
+	unsigned n = 0, v = 0;
+
+	while (n < max && r->p < r->end && is_digit(*r->p)) {
+		v = v * 10 + (unsigned)(*r->p++ - '0');
+		n++;
+	}
+	*ret = v;
+	return n >= min && v >= low && v <= high;
+}
+
+static bool layout_decimals(struct reader *r, struct log_time *t)
+{
+	uint32_t scale = 100000000;
+	const char *start = r->p;
+
+	t->ns = 0;
+	for (; r->p < r->end && is_digit(*r->p); r->p++, scale /= 10)
+		t->ns += scale * (uint32_t)(*r->p - '0');
+	return r->p > start;
+}
+
+static bool layout_epoch(struct reader *r, struct log_time *t)
+{
+	int64_t v = 0;
+	const char *start = r->p;
+
+	for (; r->p < r->end && is_digit(*r->p) && r->p - start < 10; r->p++)
+		v = v * 10 + (*r->p - '0');
+	if (r->p == start || v > INT64_MAX / GS_NS_PER_S)
+		return false;
+	t->kind = LOG_TIME_EPOCH;
+	t->epoch.ns = v * GS_NS_PER_S;
+	return true;
+}
+
+/* Hour of twelve and half of the day, put together at the end; day of the year. */
+struct parts {
+	unsigned hour12, half, yday; /* half: 1 am, 2 pm; 0: not given */
+};
+
+static bool layout_letter(struct reader *r, char letter, struct log_time *t, struct parts *parts)
+{
+	unsigned v = 0;
+
+	switch (letter) {
+	case 'Y':
+		if (!layout_number(r, 4, 4, 1970, 2261, &v))
+			return false;
+		t->year = (int16_t)v;
+		return t->has_year = true;
+	case 'y': /* as POSIX has it */
+		if (!layout_number(r, 2, 2, 0, 99, &v))
+			return false;
+		t->year = (int16_t)(v + (v < 69 ? 2000 : 1900));
+		return t->has_year = t->year >= 1970;
+	case 'm':
+		if (!layout_number(r, 1, 2, 1, 12, &v))
+			return false;
+		t->month = (uint8_t)v;
+		return true;
+	case 'd':
+	case 'e':
+		skip_blanks(r);
+		if (!layout_number(r, 1, 2, 1, 31, &v))
+			return false;
+		t->day = (uint8_t)v;
+		return true;
+	case 'b':
+		return take_month(r, t);
+	case 'j':
+		return layout_number(r, 1, 3, 1, 366, &parts->yday);
+	case 'H':
+		if (!layout_number(r, 1, 2, 0, 23, &v))
+			return false;
+		t->hour = (uint8_t)v;
+		return true;
+	case 'I':
+		return layout_number(r, 1, 2, 1, 12, &parts->hour12);
+	case 'p':
+		if (r->end - r->p < 2 || lower(r->p[1]) != 'm' || (lower(*r->p) != 'a' && lower(*r->p) != 'p'))
+			return false;
+		parts->half = lower(*r->p) == 'a' ? 1 : 2;
+		r->p += 2;
+		return true;
+	case 'M':
+		if (!layout_number(r, 1, 2, 0, 59, &v))
+			return false;
+		t->minute = (uint8_t)v;
+		return true;
+	case 'S':
+		if (!layout_number(r, 1, 2, 0, 60, &v))
+			return false;
+		t->second = (uint8_t)v;
+		return true;
+	case 'f':
+		return layout_decimals(r, t);
+	case 'z':
+		return take_offset(r, t) || take_zone_name(r, t);
+	case 's':
+		return layout_epoch(r, t);
+	case 'T':
+		return layout_letter(r, 'H', t, parts) && take_char(r, ':') && layout_letter(r, 'M', t, parts) && take_char(r, ':') && layout_letter(r, 'S', t, parts);
+	case 'F':
+		return layout_letter(r, 'Y', t, parts) && take_char(r, '-') && layout_letter(r, 'm', t, parts) && take_char(r, '-') && layout_letter(r, 'd', t, parts);
+	default:
+		return take_char(r, letter); /* %% */
+	}
+}
+
+const char *log_layout_wrong(const char *layout)
+{
+	for (const char *p = layout; (p = strchr(p, '%')); p += 2)
+		if (!p[1] || !strchr("YymdebjHIpMSfzsTF%", p[1]))
+			return p;
+	return NULL;
+}
+
+/* Month and day of a day of the year, which only a year makes certain. */
+static bool day_of_year(struct log_time *t, unsigned yday)
+{
+	int64_t year;
+	unsigned month, day;
+
+	if (!t->has_year)
+		return false;
+	gs_civil_from_days(gs_days_from_civil(t->year, 1, 1) + yday - 1, &year, &month, &day);
+	t->month = (uint8_t)month;
+	t->day = (uint8_t)day;
+	return year == t->year;
+}
+
+bool log_time_layout(log_cell c, const char *layout, struct log_time *ret)
+{
+	struct reader r = { c.text, c.text + c.len };
+	struct log_time t = { .kind = LOG_TIME_CIVIL, .text = c };
+	struct parts parts = { 0 };
+
+	for (const char *p = layout; *p; p++) {
+		if (*p == ' ')
+			skip_blanks(&r);
+		else if (*p == '%' ? !layout_letter(&r, *++p, &t, &parts) : !take_char(&r, *p))
+			return false;
+	}
+	if (r.p != r.end)
+		return false;
+	if (t.kind == LOG_TIME_EPOCH) {
+		t.epoch.ns += t.ns;
+	} else {
+		if (parts.yday && !day_of_year(&t, parts.yday))
+			return false;
+		if (parts.hour12)
+			t.hour = (uint8_t)(parts.hour12 % 12 + (parts.half == 2 ? 12 : 0));
+		if (!t.month || !t.day || !month_holds(&t))
+			return false;
+	}
+	*ret = t;
+	return true;
+}

@@ -158,7 +158,8 @@ static int recognise(struct gs_source *s, struct gs_error *err)
 		const size_t left = stream_left(st);
 		bool more = false;
 		for (size_t i = 0; left > 0 && i < sizeof formats / sizeof *formats; i++) {
-			enum source_match m = formats[i]->match(st->p, left, st->ended);
+			enum source_match m = formats[i] == &source_log ? log_match_own(s->logs.own, st->p, left, st->ended) :
+									  formats[i]->match(st->p, left, st->ended);
 			if (m == MATCH_YES) {
 				s->ops = formats[i];
 				return 0;
@@ -243,6 +244,24 @@ int source_open_block(const char *path, size_t block, const struct gs_log_option
 		s->modified.ns = sb.st_mtim.tv_sec * GS_NS_PER_S + sb.st_mtim.tv_nsec;
 	}
 	return source_start(s, stream_open_fd(&s->stream, s->path, fd, own, block, err), ret, err);
+}
+
+int source_open_plain(const char *name, const struct gs_source_ops *ops, const struct gs_log_options *logs, struct gs_source **ret, struct gs_error *err)
+{
+	struct gs_source *s = source_new(name);
+
+	if (!s)
+		return gs_fail(err, GS_ERR_NOMEM, "%s: out of memory", name);
+	s->logs = *logs;
+	s->ops = ops;
+	s->stream = (struct stream){ .name = s->path, .fd = -1, .block = SOURCE_BLOCK };
+	const int r = ops->open(s, err);
+	if (r < 0) {
+		gs_source_close(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
 }
 
 int source_open_memory_block(const char *name, const void *data, size_t len, size_t block, const struct gs_log_options *logs,

@@ -33,6 +33,9 @@ struct gs_source_ops {
 
 extern const struct gs_source_ops source_pcap, source_pcapng, source_rawdata, source_log;
 
+/* source_log.match, with formats of one's own (may be NULL). */
+enum source_match log_match_own(const struct gs_log_own *own, const uint8_t *start, size_t len, bool whole);
+
 struct gs_source {
 	char *path;
 	const struct gs_source_ops *ops;
@@ -50,6 +53,8 @@ struct gs_source {
 
 /* gs_source_open_logs with another size of the read buffer. */
 int source_open_block(const char *path, size_t block, const struct gs_log_options *logs, struct gs_source **ret, struct gs_error *err);
+/* A source of a known format over a plain stream that has no descriptor yet. */
+int source_open_plain(const char *name, const struct gs_source_ops *ops, const struct gs_log_options *logs, struct gs_source **ret, struct gs_error *err);
 int source_open_memory_block(const char *name, const void *data, size_t len, size_t block, const struct gs_log_options *logs,
 			     struct gs_source **ret, struct gs_error *err);
 

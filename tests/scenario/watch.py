@@ -1,6 +1,6 @@
 """The sensor as a whole: what is sent is what the store says, whoever is killed, whatever becomes of disk, store, databases and interfaces.
 
-usage: watch.py GRESCOPE [KILLS [CAPTURE.pcap...]]    Skipped (77) without root.
+usage: watch.py GRESCOPE [KILLS [CAPTURE.pcap...]]    Skipped (77) without root. ONLY=part,... in the environment: these parts alone.
 """
 import collections
 import csv
@@ -58,7 +58,7 @@ class Watch:
             raise TimeoutError(f"`{word}` was never said: {self.said()[-1500:]}")
 
     def children(self):
-        """{role: pid}: the writer is the first that was started, the teller has more descriptors open to it than anybody; both are told apart by what they hold."""
+        """{role: pid}, told apart by what they hold; `other` is the teller."""
         found = {}
         for pid in subprocess.run(["pgrep", "-P", str(self.p.pid)], capture_output=True, text=True).stdout.split():
             try:
@@ -164,10 +164,10 @@ def kill(w, role):
 def killed_writer(lab):
     """Nothing that was seen is lost, nothing counts twice."""
     w = Watch(lab, scene.path("writer.db"), "--window", "1")
-    t = load(lab, 5000, 1.2 * kills)
+    t = load(lab, 4000, 1.8 * kills)
     done = 0
     while t.is_alive():
-        time.sleep(random.uniform(0.5, 1.2))
+        time.sleep(random.uniform(0.8, 1.8))
         done += kill(w, "writer")
     t.join()
     time.sleep(0.5)
@@ -180,11 +180,11 @@ def killed_writer(lab):
 
 def killed_anyone(lab):
     w = Watch(lab, scene.path("anyone.db"), "--window", "1")
-    t = load(lab, 5000, 1.2 * kills)
+    t = load(lab, 4000, 1.8 * kills)
     done = collections.Counter()
     floor = 0
     while t.is_alive():
-        time.sleep(random.uniform(0.5, 1.2))
+        time.sleep(random.uniform(0.8, 1.8))
         role = random.choice(("engine", "writer", "other"))
         now = w.packets()
         scene.check("anyone killed: what was in the store stays", now >= floor, f"{now} < {floor}")
@@ -311,6 +311,37 @@ def databases(lab):
 
 
 # ---- the service manager, rights, interfaces ----
+
+def configuration(lab):
+    """SIGHUP: what is wrong changes nothing, what cannot change is named, what can is taken."""
+    conf = scene.path("grescope.conf")
+
+    def write(text):
+        with open(conf, "w") as f:
+            f.write(text)
+    write(f"[capture]\ninterface = {lab.rx}\n[sightings]\nwindow = 1\n")
+    w = Watch(lab, scene.path("conf.db"), "--config", conf, interfaces=["lo"])
+    w.stop()
+    scene.check("options take the place of the file", "watching lo with" in w.text, w.text)
+    p = lab.start([scene.grescope, "watch", "--config", conf, "--store", scene.path("conf.db")], env=scene.env)
+    w.p = p
+    w.wait("watching rx0")
+    write(f"[capture]\ninterface = {lab.rx}\nsnaplenn = 300\n[sightings]\nwindow = 1\n")
+    p.send_signal(signal.SIGHUP)
+    w.wait("grescope.conf:3: .*snaplen")
+    w.wait("stays as it was")
+    write(f"[capture]\ninterface = {lab.rx}\nsnaplen = 300\n[sightings]\nwindow = 1\n[store]\nkeep_rows = 30d\n")
+    p.send_signal(signal.SIGHUP)
+    w.wait("snaplen in .capture. cannot change while the sensor runs")
+    lab.send([frame(source(i)) for i in range(50)])
+    net.wait_for(lambda: w.packets() == 50, 10)
+    scene.check("configuration: nothing is said of what changed", "keep_rows" not in w.said(), w.said())
+    scene.check("configuration: exit", w.stop() == 0, w.text)
+    write(f"[capture]\ninterface = {lab.rx}\n[logs]\nfollow = /var/log/kern.log\n")
+    scene.exits("what watch cannot do is refused", 3, "watch", "--config", conf, says="`follow`")
+    scene.exits("no interface", 2, "watch", says="-i eth0")
+    scene.exits("files are not for watch", 2, "watch", "-i", "lo", "x.pcap", says="grescope report x.pcap")
+
 
 def service(lab):
     path = scene.path("notify")
@@ -450,7 +481,7 @@ def flood(lab):
 
 
 with net.Lab() as lab:
-    for part in (start_to_stop, same_as_files, killed_writer, killed_anyone, killed_parent, full_disk, read_only, deleted_store, databases, service, rights, interfaces, calls,
+    for part in (start_to_stop, same_as_files, killed_writer, killed_anyone, killed_parent, full_disk, read_only, deleted_store, databases, configuration, service, rights, interfaces, calls,
                  flood):
         if only and part.__name__ not in only.split(","):
             continue

@@ -483,7 +483,7 @@ static void netfilter_lines(void **state)
 	struct log_reader *lr;
 
 	(void)state;
-	assert_int_equal(log_reader_new(&lr, NULL), 0);
+	assert_int_equal(log_reader_new(NULL, &lr, NULL), 0);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		log_clock_start(&lr->clock, &o, GS_TIME_MIN);
 		reads_as(lr, cases[i].line, cases[i].want);
@@ -612,10 +612,9 @@ struct whole {
 	char first_bad[256];
 };
 
-static struct whole read_whole(const char *data, size_t len, size_t block)
+static struct whole read_whole_as(const char *data, size_t len, size_t block, const struct gs_log_options *o)
 {
 	struct whole w = { 0 };
-	struct gs_log_options o = { .year = 2016 };
 	struct gs_sighting rows[5];
 	struct gs_tally tally = { 0 };
 	struct gs_source *s;
@@ -626,10 +625,10 @@ static struct whole read_whole(const char *data, size_t len, size_t block)
 		const int fd = mkstemp(path);
 		assert_true(fd >= 0 && write(fd, data, len) == (ssize_t)len);
 		close(fd);
-		w.result = source_open_block(path, block, &o, &s, NULL);
+		w.result = source_open_block(path, block, o, &s, NULL);
 		unlink(path);
 	} else {
-		w.result = gs_source_open_memory_logs("t", data, len, &o, &s, NULL);
+		w.result = gs_source_open_memory_logs("t", data, len, o, &s, NULL);
 	}
 	if (w.result < 0)
 		return w;
@@ -645,6 +644,12 @@ static struct whole read_whole(const char *data, size_t len, size_t block)
 	snprintf(w.first_bad, sizeof w.first_bad, "%s", gs_source_first_bad(s));
 	gs_source_close(s);
 	return w;
+}
+
+static struct whole read_whole(const char *data, size_t len, size_t block)
+{
+	const struct gs_log_options o = { .year = 2016 };
+	return read_whole_as(data, len, block, &o);
 }
 
 /* However the input is cut into blocks, it says the same. */
@@ -728,6 +733,152 @@ static void odd_files(void **state)
 	free(text);
 }
 
+static void layouts(void **state)
+{
+	static const struct {
+		const char *layout, *text, *want;
+	} cases[] = {
+		{ "%d.%m.%Y %H:%M:%S", "05.04.2026 07:23:03", "2026-04-05 07:23:03.0" },
+		{ "%d.%m.%y %T.%f %z", "5.4.26 07:23:03.25 +0200", "2026-04-05 07:23:03.250000000 +7200" },
+		{ "%m/%d/%Y %I:%M:%S %p", "04/05/2026 07:23:03 PM", "2026-04-05 19:23:03.0" },
+		{ "%m/%d/%Y %I:%M:%S %p", "04/05/2026 12:23:03 am", "2026-04-05 00:23:03.0" },
+		{ "%b %e %T", "Apr  5 07:23:03", "--04-05 07:23:03.0" },
+		{ "%Y%m%d%H%M%S", "20260405072303", "2026-04-05 07:23:03.0" },
+		{ "%Y%j", "2024366", "2024-12-31 00:00:00.0" },
+		{ "%s.%f", "1459837383.5", "epoch 1459837383500000000" },
+		{ "[%F]", "[2026-04-05]", "2026-04-05 00:00:00.0" },
+		{ "%F %T", "2026-04-05 07:23", NULL },
+		{ "%F %T", "2026-04-31 07:23:03", NULL },
+		{ "%F", "2026-04-05 ", NULL },
+		{ "%Y%j", "2023366", NULL },
+		{ "%H:%M", "07:23", NULL }, /* no day */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct log_time t;
+		char text[80] = "";
+		const bool is = log_time_layout(CELL(cases[i].text), cases[i].layout, &t);
+		if (is)
+			time_text(&t, text, sizeof text);
+		if (is != (cases[i].want != NULL) || (is && strcmp(text, cases[i].want) != 0))
+			fail_msg("`%s` `%s`: `%s`", cases[i].layout, cases[i].text, is ? text : "none");
+	}
+	assert_null(log_layout_wrong("%Y %% x"));
+	assert_string_equal(log_layout_wrong("a%Q"), "%Q");
+	assert_string_equal(log_layout_wrong("a%"), "%");
+}
+
+static struct gs_log_own *own_of(const char *pattern, const char *time)
+{
+	const struct gs_log_own_format list[] = { { "mine", pattern, time } };
+	struct gs_log_own *own;
+	struct gs_error err = { 0 };
+
+	if (gs_log_own_new(list, 1, &own, &err) < 0)
+		fail_msg("%s: %s", pattern, err.text);
+	return own;
+}
+
+/* The text that lines are searched for must be in every match: a wrong one loses lines in silence. */
+static void own_literals(void **state)
+{
+	static const struct {
+		const char *pattern, *literal;
+	} cases[] = {
+		{ "^DENY proto=(?<proto>\\S+) from (?<src>\\S+)", "DENY proto=" },
+		{ "(?<src>\\S+) drop(ped)? on wan", " on wan" },
+		{ "(?<src>\\S+) dropped? on", " droppe" },
+		{ "(?<src>\\S+) drop{2}x", " dro" },
+		{ "(?<src>\\S+)abc|abcdef", "" },
+		{ "(?i)(?<src>\\S+) abcdef", "" },
+		{ "(?<src>(?i:[0-9.]+)) abc\\.def", " abc.def" },
+		{ "(?<src>[^)(|]+) abc", " abc" },
+		{ "(?<src>[]x]+)abcd[[:alpha:]]efghi", "efghi" },
+		{ "(?<src>\\S+)abc*?def", "def" },
+		{ "(?<src>\\S+)\\Qabc\\E", "" },
+		{ "(?<src>\\S+)ab\\x41bc", "" },
+		{ "(?<src>\\S+)ab", "" },
+		{ "(*ANYCRLF)(?<src>\\S+)abc", "" },
+		{ "(?<src>\\S+)(abcd|x)ef gh", "ef gh" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct gs_log_own *own = own_of(cases[i].pattern, NULL);
+		const log_cell c = log_own_literal(own, 0);
+		if (c.len != strlen(cases[i].literal) || memcmp(c.text, cases[i].literal, c.len) != 0)
+			fail_msg("%s: `%.*s`", cases[i].pattern, (int)c.len, c.text);
+		gs_log_own_free(own);
+	}
+}
+
+static void own_formats(void **state)
+{
+	static const struct {
+		const char *pattern, *time, *line, *want;
+	} cases[] = {
+		{ "^(?<time>\\S+ \\S+) DENY (?<proto>\\S+) (?<src>\\S+)>(?<dst>\\S+) len=(?<len>\\d+) ttl=(?<ttl>\\d+)( (?<df>DF))?", "%d.%m.%Y %T",
+		  "03.06.2016 12:57:34 DENY gre 192.0.2.1>198.51.100.1 len=564 ttl=49 DF", T "192.0.2.1>198.51.100.1 x1 len 564 ttl 49 df 1" },
+		{ "^(?<time>\\S+ \\S+) DENY (?<proto>\\S+) (?<src>\\S+)", "%d.%m.%Y %T", "03.06.2016 12:57:34 DENY tcp 192.0.2.1", "other" },
+		{ "^(?<time>\\S+ \\S+) DENY (?<proto>\\S+) (?<src>\\S+)", "%d.%m.%Y %T", "2016-06-03 12:57:34 DENY 47 192.0.2.1",
+		  "bad: mine: time `2016-06-03 12:57:34` is none that grescope reads" },
+		{ "tunnel drop from (?<src>\\S+) x(?<packets>\\d+)", "", "Jun  3 12:57:34 fw app: tunnel drop from 192.0.2.1 x7", T "192.0.2.1> x7" },
+		{ "tunnel drop from (?<src>\\S+)", "", "tunnel drop from 192.0.2.1", "bad: mine: time is missing" },
+		{ "tunnel drop from (?<src>\\S+)", "", "Jun  3 12:57:34 fw app: tunnel drop from nowhere", "bad: mine: source `nowhere` is none that grescope reads" },
+		{ "tunnel drop from (?<src>\\S+)", "", "Jun  3 12:57:34 fw app: something else", "no" },
+		{ "(?<src>(a+)+)[bc]$", "", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaad",
+		  "bad: mine: line `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...` takes the pattern too many steps" },
+		/* what is built in is read all the same */
+		{ "tunnel drop from (?<src>\\S+)", "", NF "IN=eth0 OUT= " A REST, T "192.0.2.1>198.51.100.1 x1 len 564 ttl 49 df 1" },
+	};
+	struct gs_log_options o = { .year = 2016 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct gs_log_own *own = own_of(cases[i].pattern, cases[i].time);
+		struct log_reader *lr;
+		assert_int_equal(log_reader_new(own, &lr, NULL), 0);
+		log_clock_start(&lr->clock, &o, GS_TIME_MIN);
+		reads_as(lr, cases[i].line, cases[i].want);
+		log_reader_free(lr);
+		gs_log_own_free(own);
+	}
+	/* found in whole inputs too, by search and without */
+	static const char *const patterns[] = { "tunnel drop from (?<src>\\S+)", "(?:tunnel|x) [d]rop from (?<src>\\S+)" };
+	for (unsigned i = 0; i < 2; i++) {
+		char *text = malloc(1u << 20), *p = text;
+		for (int k = 0; k < 2000; k++)
+			p += sprintf(p, "Jun  3 12:57:34 fw app: %s from 192.0.2.1\n", k % 7 ? "nothing" : "tunnel drop");
+		p += sprintf(p, NF "IN=eth0 OUT= " A REST "\n");
+		o.own = own_of(patterns[i], "");
+		for (size_t block = 0; block < 5000; block += 1 + block / 2) {
+			const struct whole w = read_whole_as(text, (size_t)(p - text), block, &o);
+			assert_int_equal(w.records, 2000 / 7 + 1 + 1);
+			assert_int_equal(w.bad, 0);
+		}
+		gs_log_own_free((struct gs_log_own *)o.own);
+		free(text);
+	}
+	static const struct {
+		struct gs_log_own_format f;
+		const char *says;
+	} wrong[] = {
+		{ { "netfilter", "(?<src>x)", "" }, "log format netfilter: the name is taken" },
+		{ { "a b", "(?<src>x)", "" }, "log format `a b`: a name has letters, digits, - and _, at most 32" },
+		{ { "", "(?<src>x)", "" }, "log format ``: a name has letters, digits, - and _, at most 32" },
+		{ { "x", "(?<src>x", "" }, "log format x: pattern, at character 9: missing closing parenthesis" },
+		{ { "x", "y", "" }, "log format x: pattern has no group src: (?<src>...)" },
+		{ { "x", "(?<src>y)", "%Y %Q" }, "log format x: time, at character 4: `%Q` is none of its letters" },
+	};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct gs_error err = { 0 };
+		struct gs_log_own *own;
+		assert_int_equal(gs_log_own_new(&wrong[i].f, 1, &own, &err), GS_ERR_CONFIG);
+		assert_string_equal(err.text, wrong[i].says);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -746,6 +897,9 @@ int main(void)
 		cmocka_unit_test(pairs),
 		cmocka_unit_test(blocks),
 		cmocka_unit_test(odd_files),
+		cmocka_unit_test(layouts),
+		cmocka_unit_test(own_literals),
+		cmocka_unit_test(own_formats),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);

@@ -317,6 +317,8 @@ static void is_that_pcapng(const struct got *g)
 	frame_is(g, 5, (INT64_C(1) << 31) * GS_NS_PER_S + INT64_C(12345000000), 50, 60, 228, 12345);
 	frame_is(g, 6, (INT64_C(1) << 31) * GS_NS_PER_S, 50, 51, 228, 0);
 	frame_is(g, 7, (INT64_C(1) << 31) * GS_NS_PER_S + 5000000, 0, 0, 228, 5);
+	for (size_t i = 0; i < 8; i++)
+		assert_int_equal(g->frames[i].undated, i == 4 || i == 6);
 }
 
 static void pcapng_is_read_whole(void **state)
@@ -1386,7 +1388,7 @@ static void tables_without_the_needed_columns_are_refused(void **state)
 	refused("Source IP,Destination Port,Protocol,count\n192.0.2.1,23,6,1\n", 58,
 		"is text that starts with `Source IP,Destination Port,Protocol,count`");
 	refused("Source IP,_time,count\n192.0.2.1,2017-07-25,1\n", 45,
-		"grescope reads pcap, pcapng and tables with the columns Source IP, _time, count, Protocol");
+		"grescope reads pcap, pcapng, tables with the columns Source IP, _time, count, Protocol, and logs");
 	refused("192.0.2.1\n192.0.2.2\n", 20, "is text that starts with `192.0.2.1`");
 }
 

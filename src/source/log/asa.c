@@ -24,16 +24,13 @@
  */
 #include "source/log/record.h"
 
-#define A_NAME "source (a name where an address belongs: `no names` on the firewall)"
-#define B_NAME "destination (a name where an address belongs: `no names` on the firewall)"
-
 static bool end_set(struct log_row *row, log_cell c, bool source)
 {
-	struct gs_addr a;
-
-	if (log_address(c, &a))
-		return source ? log_set_src(row, c) : log_set_dst(row, c);
-	return log_fail(row, c.len == 0 ? source ? "source" : "destination" : source ? A_NAME : B_NAME, c);
+	if (source ? log_set_src(row, c) : log_set_dst(row, c))
+		return true;
+	if (c.len > 0)
+		row->why = "is no address: `no names` on the firewall makes it write addresses";
+	return false;
 }
 
 /* The address of "IF:ADDR/port(user)" or, with `sep` a slash, "IF/ADDR(port)". Interface names have neither. */
@@ -49,11 +46,6 @@ static enum log_proto take_protocol(log_cell *m)
 {
 	log_take(m, "protocol ");
 	return log_protocol(log_step(m));
-}
-
-static enum log_word said(enum log_proto p)
-{
-	return p == LOG_PROTO_GRE ? LOG_GRE : LOG_OTHER;
 }
 
 /* "src IF:A ... dst IF:B ..." */
@@ -178,7 +170,27 @@ static enum log_word connection(struct log_row *row, log_cell m)
 	return LOG_GRE;
 }
 
-static enum log_word asa_read(const struct log_line *line, void *state, struct log_row *row)
+/* Behind the tag, or the message; where that starts with a host that has no colon behind it, behind the host. */
+static log_cell message(const struct log_line *line, bool *ret_tagged)
+{
+	static const char *const tags[] = { "%ASA-", "%PIX-", "%FWSM-", "%FTD-" };
+	log_cell m = log_record(line);
+
+	for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+		const char *at = log_find(m, tags[i]);
+		if (!at)
+			continue;
+		m = log_from(m, at);
+		log_until(&m, ':');
+		*ret_tagged = true;
+		return log_trim(m);
+	}
+	*ret_tagged = false;
+	return line->text;
+}
+
+/* What the message says, where it starts with the words of one that is known. */
+static enum log_word message_read(struct log_row *row, log_cell m)
 {
 	static const struct {
 		const char *words;
@@ -190,27 +202,31 @@ static enum log_word asa_read(const struct log_line *line, void *state, struct l
 		{ "Built outbound ", connection },
 		{ "Teardown ", connection },
 	};
+
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+		if (log_take(&m, forms[i].words))
+			return forms[i].read(row, m);
+	return LOG_NO;
+}
+
+static enum log_word asa_read(const struct log_line *line, void *state, struct log_row *row)
+{
 	static const char failed[] = "translation creation failed for ";
+	bool tagged;
 
 	(void)state;
-	const log_cell all = log_record(line);
-	const char *at = log_find(all, failed);
-	if (at) {
-		log_cell m = log_from(all, at + sizeof failed - 1);
+	log_cell m = message(line, &tagged);
+	const char *at = log_find(m, failed);
+	if (at && at - m.text < 16) { /* "regular ", "portmap " */
+		m = log_from(m, at + sizeof failed - 1);
 		const enum log_proto p = take_protocol(&m);
-		return p == LOG_PROTO_GRE ? src_dst(row, m) : said(p);
+		return p == LOG_PROTO_GRE ? src_dst(row, m) : LOG_OTHER;
 	}
-	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-		at = log_find(all, forms[i].words);
-		if (!at)
-			continue;
-		log_cell m = log_from(all, at);
-		log_take(&m, forms[i].words);
-		const enum log_word said_so = forms[i].read(row, m);
-		if (said_so != LOG_NO)
-			return said_so;
-	}
-	return LOG_NO;
+	const enum log_word word = message_read(row, m);
+	if (word != LOG_NO || tagged)
+		return word;
+	log_step(&m);
+	return message_read(row, m);
 }
 
 static const char *const needles[] = { "protocol 47 ", " gre ", "denied 47 ", "permitted 47 ", "est-allowed 47 ", "deny 47 ", NULL };

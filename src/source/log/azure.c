@@ -39,18 +39,14 @@ static bool tuple_cut(log_cell tuple, log_cell *cells)
 /* The quoted text around `at`; *rest is what lies behind it, empty where no quote ends it. */
 static bool quoted_around(log_cell text, const char *at, log_cell *ret, log_cell *rest)
 {
-	const char *start = at, *end = memchr(at, '"', (size_t)(text.text + text.len - at));
+	const char *start = at;
 
 	while (start > text.text && start[-1] != '"')
 		start--;
 	if (start == text.text)
 		return false;
-	*ret = log_from(text, start);
-	*rest = log_from(text, text.text + text.len);
-	if (end) {
-		ret->len = (size_t)(end - start);
-		*rest = log_from(text, end + 1);
-	}
+	*rest = log_from(text, start);
+	*ret = log_until(rest, '"');
 	return true;
 }
 
@@ -67,7 +63,7 @@ static enum log_word tuple_read(const struct log_line *line, struct log_row *row
 static enum log_word azure_read(const struct log_line *line, void *state, struct log_row *row)
 {
 	log_cell text = line->text, tuple, cells[CELLS], rest;
-	bool seen = log_find(text, "\"flowTuples\"") != NULL;
+	bool seen = false;
 
 	(void)state;
 	for (const char *at = log_find(text, ",47,"); at; at = log_find(text, ",47,")) {
@@ -82,11 +78,13 @@ static enum log_word azure_read(const struct log_line *line, void *state, struct
 		if (!log_is(cells[PROTOCOL], "47"))
 			continue;
 		row->rest = rest;
-		if (tuple.text + tuple.len == rest.text)
-			return log_fail(row, "record (cut off)", tuple) ? LOG_GRE : LOG_BAD;
+		if (tuple.text + tuple.len == rest.text) {
+			row->why = "is cut off";
+			return log_fail(row, "record", tuple) ? LOG_GRE : LOG_BAD;
+		}
 		return tuple_read(line, row, cells);
 	}
-	return seen ? LOG_OTHER : LOG_NO;
+	return seen || log_find(line->text, "\"flowTuples\"") ? LOG_OTHER : LOG_NO;
 }
 
 static const char *const needles[] = { ",47,", NULL };

@@ -23,9 +23,9 @@ struct fields {
 static void put(struct fields *f, log_cell key, log_cell value)
 {
 	const struct log_wanted wanted[] = {
-		{ "src", &f->src },          { "dst", &f->dst },        { "c6a2", &f->src6 },
-		{ "c6a3", &f->dst6 },        { "proto", &f->protocol }, { "rt", &f->received },
-		{ "devTime", &f->dev_time }, { "start", &f->start },    { "end", &f->end },
+		{ LOG_CELL("src"), &f->src },          { LOG_CELL("dst"), &f->dst },        { LOG_CELL("c6a2"), &f->src6 },
+		{ LOG_CELL("c6a3"), &f->dst6 },        { LOG_CELL("proto"), &f->protocol }, { LOG_CELL("rt"), &f->received },
+		{ LOG_CELL("devTime"), &f->dev_time }, { LOG_CELL("start"), &f->start },    { LOG_CELL("end"), &f->end },
 	};
 
 	log_wanted_put(wanted, sizeof wanted / sizeof *wanted, key, log_trim(value));
@@ -105,16 +105,17 @@ static void field_skip(log_cell *m)
 
 static bool collect(log_cell all, struct fields *f)
 {
-	const char *at = log_find(all, "CEF:");
-	const bool leef = !at;
+	static const char *const marks[] = { "CEF:0|", "CEF:1|", "LEEF:1.0|", "LEEF:2.0|" };
+	const char *at = NULL;
+	size_t i = 0;
 
-	if (leef)
-		at = log_find(all, "LEEF:");
+	while (i < sizeof marks / sizeof *marks && !(at = log_find(all, marks[i])))
+		i++;
 	if (!at)
 		return false;
+	const bool leef = i >= 2, second = i == 3;
 	log_cell m = log_from(all, at);
-	const bool second = log_starts(m, "LEEF:2");
-	for (int i = 0; i < (leef ? 5 : 7); i++)
+	for (int field = 0; field < (leef ? 5 : 7); field++)
 		field_skip(&m);
 	if (!leef) {
 		cef_pairs(m, f);

@@ -22,10 +22,10 @@ struct fields {
 static void put(struct fields *f, log_cell key, log_cell value)
 {
 	const struct log_wanted wanted[] = {
-		{ "src", &f->src },
-		{ "dst", &f->dst },
-		{ "proto", &f->protocol },
-		{ "time", &f->time },
+		{ LOG_CELL("src"), &f->src },
+		{ LOG_CELL("dst"), &f->dst },
+		{ LOG_CELL("proto"), &f->protocol },
+		{ LOG_CELL("time"), &f->time },
 	};
 
 	log_wanted_put(wanted, sizeof wanted / sizeof *wanted, key, value);

@@ -100,10 +100,11 @@ static enum log_word eve_read(const struct log_line *line, void *state, struct l
 	log_cell c[FIELDS];
 
 	(void)state;
-	if (!log_find(line->text, "\"event_type\"") || !log_find(line->text, "\"proto\""))
+	const log_cell text = log_object(line);
+	if (!log_find(text, "\"event_type\"") || !log_find(text, "\"proto\""))
 		return LOG_NO;
-	if (!log_json(line->text, paths, FIELDS, c))
-		return log_fail(row, "record", line->text) ? LOG_GRE : LOG_BAD;
+	if (!log_json(text, paths, FIELDS, c))
+		return log_fail(row, "record", text) ? LOG_GRE : LOG_BAD;
 	const bool inside = log_protocol(c[TUN_PROTO]) == LOG_PROTO_GRE;
 	if (!inside && log_protocol(c[PROTO]) != LOG_PROTO_GRE)
 		return LOG_OTHER;

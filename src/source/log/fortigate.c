@@ -26,20 +26,20 @@ struct fields {
 static void collect(log_cell m, struct fields *f)
 {
 	const struct log_wanted wanted[] = {
-		{ "srcip", &f->src },
-		{ "dstip", &f->dst },
-		{ "proto", &f->protocol },
-		{ "type", &f->type },
-		{ "logid", &f->id },
-		{ "date", &f->date },
-		{ "time", &f->time },
-		{ "tz", &f->zone },
-		{ "eventtime", &f->event },
-		{ "duration", &f->seconds },
-		{ "sentpkt", &f->sides.packets[0] },
-		{ "rcvdpkt", &f->sides.packets[1] },
-		{ "sentbyte", &f->sides.bytes[0] },
-		{ "rcvdbyte", &f->sides.bytes[1] },
+		{ LOG_CELL("srcip"), &f->src },
+		{ LOG_CELL("dstip"), &f->dst },
+		{ LOG_CELL("proto"), &f->protocol },
+		{ LOG_CELL("type"), &f->type },
+		{ LOG_CELL("logid"), &f->id },
+		{ LOG_CELL("date"), &f->date },
+		{ LOG_CELL("time"), &f->time },
+		{ LOG_CELL("tz"), &f->zone },
+		{ LOG_CELL("eventtime"), &f->event },
+		{ LOG_CELL("duration"), &f->seconds },
+		{ LOG_CELL("sentpkt"), &f->sides.packets[0] },
+		{ LOG_CELL("rcvdpkt"), &f->sides.packets[1] },
+		{ LOG_CELL("sentbyte"), &f->sides.bytes[0] },
+		{ LOG_CELL("rcvdbyte"), &f->sides.bytes[1] },
 	};
 
 	log_wanted_find(m, wanted, sizeof wanted / sizeof *wanted);

@@ -29,12 +29,12 @@ static enum log_word gcp_read(const struct log_line *line, void *state, struct l
 	log_cell c[FIELDS];
 
 	(void)state;
-	if (!log_find(line->text, "\"connection\"") || !log_find(line->text, "\"packets_sent\""))
+	const log_cell text = log_object(line);
+	if (!log_find(text, "\"connection\"") || !log_find(text, "\"packets_sent\""))
 		return LOG_NO;
-	const bool whole =
-		log_find(line->text, "\"jsonPayload\"") ? log_json(line->text, wrapped, FIELDS, c) : log_json(line->text, bare, FIELDS, c);
+	const bool whole = log_find(text, "\"jsonPayload\"") ? log_json(text, wrapped, FIELDS, c) : log_json(text, bare, FIELDS, c);
 	if (!whole)
-		return log_fail(row, "record", line->text) ? LOG_GRE : LOG_BAD;
+		return log_fail(row, "record", text) ? LOG_GRE : LOG_BAD;
 	if (log_protocol(c[PROTOCOL]) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	log_set_flow(row);

@@ -57,8 +57,10 @@ static enum log_word list_read(struct log_row *row, log_cell m)
 
 	if (action.len > 0 && action.text[0] == '(')
 		action = log_step(&m);
+	if (log_is(action, "rate-limited"))
+		return LOG_OTHER; /* "access-list logging rate-limited or missed 18 packets" */
 	if (!log_is(action, "denied") && !log_is(action, "permitted") && !log_is(action, "deny") && !log_is(action, "permit"))
-		return LOG_OTHER; /* "logging rate-limited or missed 18 packets" */
+		return LOG_NO;
 	if (log_protocol(log_step(&m)) != LOG_PROTO_GRE)
 		return LOG_OTHER;
 	const char *arrow = log_find(m, "->");

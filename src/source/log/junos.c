@@ -28,14 +28,14 @@ struct session {
 static void structured(log_cell m, struct session *s)
 {
 	const struct log_wanted wanted[] = {
-		{ "source-address", &s->src },
-		{ "destination-address", &s->dst },
-		{ "protocol-id", &s->protocol },
-		{ "elapsed-time", &s->seconds },
-		{ "packets-from-client", &s->sides.packets[0] },
-		{ "packets-from-server", &s->sides.packets[1] },
-		{ "bytes-from-client", &s->sides.bytes[0] },
-		{ "bytes-from-server", &s->sides.bytes[1] },
+		{ LOG_CELL("source-address"), &s->src },
+		{ LOG_CELL("destination-address"), &s->dst },
+		{ LOG_CELL("protocol-id"), &s->protocol },
+		{ LOG_CELL("elapsed-time"), &s->seconds },
+		{ LOG_CELL("packets-from-client"), &s->sides.packets[0] },
+		{ LOG_CELL("packets-from-server"), &s->sides.packets[1] },
+		{ LOG_CELL("bytes-from-client"), &s->sides.bytes[0] },
+		{ LOG_CELL("bytes-from-server"), &s->sides.bytes[1] },
 	};
 
 	log_wanted_find(m, wanted, sizeof wanted / sizeof *wanted);

@@ -10,10 +10,17 @@ log_cell log_record(const struct log_line *line)
 	return line->repeated <= 1 && at >= start && at <= start + line->all.len ? line->all : line->text;
 }
 
+log_cell log_object(const struct log_line *line)
+{
+	const char *brace = log_find(line->text, "{");
+
+	return brace ? log_from(line->text, brace) : (log_cell){ line->text.text, 0 };
+}
+
 void log_wanted_put(const struct log_wanted *wanted, size_t n, log_cell key, log_cell value)
 {
 	for (size_t i = 0; i < n; i++)
-		if (log_is(key, wanted[i].key) && wanted[i].value->len == 0)
+		if (key.len == wanted[i].key.len && wanted[i].value->len == 0 && memcmp(key.text, wanted[i].key.text, key.len) == 0)
 			*wanted[i].value = value;
 }
 

@@ -9,6 +9,9 @@
 /* The line with all that was put before the message; the message alone where it came wrapped in something else. */
 log_cell log_record(const struct log_line *line);
 
+/* The message from its first brace on: a JSON object, if it is one. Empty where there is none. */
+log_cell log_object(const struct log_line *line);
+
 /* log_token, and the blanks behind it are gone too. */
 static inline log_cell log_step(log_cell *c)
 {
@@ -18,9 +21,10 @@ static inline log_cell log_step(log_cell *c)
 	return word;
 }
 
-/* A key whose value is wanted, and where to. The first of equal keys counts: what follows may be text that a stranger chose. */
+/* A key whose value is wanted, and where to. The first of equal keys counts: what follows may be text that a stranger chose. Case
+ * counts. */
 struct log_wanted {
-	const char *key;
+	log_cell key;
 	log_cell *value;
 };
 

@@ -34,16 +34,28 @@ static unsigned cut(log_cell m, log_cell *cells)
 	return n;
 }
 
+/* Names of columns: "pkt-src-aws-service". */
+static bool name_like(log_cell c)
+{
+	for (size_t i = 0; i < c.len; i++)
+		if (!(c.text[i] >= 'a' && c.text[i] <= 'z') && !(c.text[i] >= '0' && c.text[i] <= '9') && c.text[i] != '-')
+			return false;
+	return true;
+}
+
 static bool heading_read(const log_cell *cells, unsigned n, struct layout *l)
 {
 	static const char *const names[COLUMNS] = { "srcaddr", "dstaddr", "pkt-srcaddr", "pkt-dstaddr", "protocol",
 						    "packets", "bytes",   "start",       "end",         "log-status" };
 	struct layout found = { 0 };
 
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		if (!name_like(cells[i]))
+			return false;
 		for (unsigned c = 0; c < COLUMNS; c++)
 			if (log_is(cells[i], names[c]) && !found.at[c])
 				found.at[c] = (uint8_t)(i + 1);
+	}
 	if ((!found.at[SRC] && !found.at[PKT_SRC]) || !found.at[PROTOCOL])
 		return false;
 	*l = found;
@@ -81,8 +93,10 @@ static enum log_word row_read(const struct layout *l, const log_cell *cells, uns
 
 	if (log_protocol(cell(l, cells, n, PROTOCOL)) != LOG_PROTO_GRE || (status.len > 0 && !log_is(status, "OK")))
 		return LOG_OTHER;
-	if (n < l->at[STATUS])
-		return log_fail(row, "record (cut off)", cells[n - 1]) ? LOG_GRE : LOG_BAD;
+	if (n < l->at[STATUS]) {
+		row->why = "is cut off";
+		return log_fail(row, "record", cells[n - 1]) ? LOG_GRE : LOG_BAD;
+	}
 	log_set_flow(row);
 	if (!log_set_src(row, either(cell(l, cells, n, PKT_SRC), cell(l, cells, n, SRC))) || (dst.len > 0 && !log_set_dst(row, dst)))
 		return LOG_BAD;

@@ -101,11 +101,10 @@ static enum log_word zeek_read(const struct log_line *line, void *state, struct 
 
 	if (log_starts(all, "#fields") && all.len > 8 && all.text[7] != ':')
 		return heading_read(log_from(all, all.text + 7), l);
-	if (line->text.len > 0 && line->text.text[0] == '{') {
-		if (!log_find(line->text, "\"id.orig_h\"") && !log_find(line->text, "\"orig_h\""))
-			return LOG_NO;
-		if (!log_json(line->text, names, COLUMNS, c))
-			return log_fail(row, "record", line->text) ? LOG_GRE : LOG_BAD;
+	const log_cell text = log_object(line);
+	if (log_find(text, "\"id.orig_h\"") || log_find(text, "\"orig_h\"")) {
+		if (!log_json(text, names, COLUMNS, c))
+			return log_fail(row, "record", text) ? LOG_GRE : LOG_BAD;
 		return row_read(line, c, row);
 	}
 	if (!l->at[TS] || (all.len > 0 && all.text[0] == '#'))

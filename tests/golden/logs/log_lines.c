@@ -2,6 +2,7 @@
  * log_lines.c - what each line of a log says, one line for each: for golden tests
  *
  *   log_lines FILE          number, word, format; of GRE the row, of a bad line the sentence. Exit 1 where the search for needles would have missed the line
+ *   log_lines --formats     name of each format, and + where a line of GRE in it was found in public, else -
  *   log_lines --cut FILE    every line cut at every octet, in memory of exactly that length: nothing is printed; for the sanitizers
  *
  * Times without a year are those before 2026-12-01.
@@ -82,8 +83,17 @@ static void line_cut(struct log_reader *lr, log_cell line)
 	}
 }
 
+static int formats_print(void)
+{
+	for (size_t i = 0; i < log_formats_n; i++)
+		printf("%s %c\n", log_formats[i]->name, log_formats[i]->no_public_sample ? '-' : '+');
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 2 && strcmp(argv[1], "--formats") == 0)
+		return formats_print();
 	struct log_reader *asked, *found;
 	const bool cut = argc == 3;
 	FILE *f = argc < 2 ? NULL : fopen(argv[argc - 1], "rb");
@@ -92,7 +102,7 @@ int main(int argc, char **argv)
 	unsigned long number = 0;
 	int bad = 0;
 
-	if (!f || log_reader_new(&asked, NULL) < 0 || log_reader_new(&found, NULL) < 0)
+	if (!f || log_reader_new(NULL, &asked, NULL) < 0 || log_reader_new(NULL, &found, NULL) < 0)
 		return 2;
 	asked->clock.reference = found->clock.reference = (struct gs_time){ INT64_C(1796083200) * GS_NS_PER_S };
 	for (ssize_t n; (n = getline(&line, &size, f)) >= 0;) {

@@ -5,7 +5,8 @@
   logs.py renew LOG_LINES NAME.log...       writes the expectations; read the diff before committing it
   logs.py shared LOG_LINES shared.expect    the same for the folders of real lines beside the source; exit 77 where they are not. Lines whose time was
                                             cut off or masked by who published them are read a second time with one: "timed"
-  logs.py renew-shared LOG_LINES shared.expect"""
+  logs.py renew-shared LOG_LINES shared.expect
+  logs.py docs LOG_LINES docs/logs.md       the table names every format, in any order, with its mark where no public line of GRE is known"""
 import difflib
 import glob
 import os
@@ -58,7 +59,17 @@ def shared(program, logs):
     return got
 
 
+def documented(program, page):
+    have = subprocess.run([program, "--formats"], capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+    told = [f"{name} {'-' if mark else '+'}" for name, mark in re.findall(r"^\| `([\w-]+)`( †)? \|", open(page).read(), re.M)]
+    for line in sorted(set(have) ^ set(told)):
+        print(f"{'the program' if line in have else 'the page'} alone has: {line}")
+    return set(have) != set(told)
+
+
 verb, program, *files = sys.argv[1:]
+if verb == "docs":
+    sys.exit(documented(program, files[0]))
 renew = verb.startswith("renew")
 if verb.endswith("shared"):
     here = os.path.dirname(os.path.abspath(__file__))

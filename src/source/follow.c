@@ -1,0 +1,257 @@
+/*
+ * follow.c - a log that grows, read as a source whose end is not the end
+ *
+ * The way of lines is log.c's; here is only which file stands behind the name, and what its end means. Where copytruncate writes the file anew and past the old place between two looks, nothing tells
+ * it from growth: `tail -F` has the same limit.
+ */
+#include "source/follow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "source/log_live.h"
+#include "source/source_int.h"
+
+#define CALL_MAX (4u << 20) /* octets that one call reads */
+
+struct gs_follow {
+	char *path;
+	struct gs_source *s;     /* its descriptor is -1 where there is no file */
+	int notify, watch;       /* inotify, and the watch on the file itself; -1: none */
+	uint64_t device, inode;
+	uint64_t begun;          /* octets of the source before this file, less where in the file reading began: modular */
+	struct gs_follow_counts counts;
+	int told;                /* the trouble that was told last and is not over; 0: none */
+};
+
+/* One sentence for each trouble until it is over. */
+static int trouble(struct gs_follow *f, int code, struct gs_error *err)
+{
+	if (f->told == code)
+		return 0;
+	f->told = code;
+	return err ? err->code : code;
+}
+
+static void file_close(struct gs_follow *f)
+{
+	if (f->s->stream.fd >= 0)
+		close(f->s->stream.fd);
+	if (f->watch >= 0)
+		inotify_rm_watch(f->notify, f->watch);
+	f->s->stream.fd = f->watch = -1;
+	f->counts.there = false;
+}
+
+/* Opens what has the name now, if anything does. start: where to read from; UINT64_MAX: its end; a `place` that fits goes before. */
+static int file_open(struct gs_follow *f, uint64_t start, const struct gs_follow_place *place, struct gs_error *err)
+{
+	struct stat sb;
+	const int fd = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (fd < 0 || fstat(fd, &sb) < 0) {
+		const int sys = errno;
+		if (fd >= 0)
+			close(fd);
+		return gs_fail_errno(err, GS_ERR_IO, sys, "%s: cannot be opened", f->path);
+	}
+	if (!S_ISREG(sb.st_mode)) {
+		close(fd);
+		return gs_fail(err, GS_ERR_FORMAT, "%s: is no regular file: it cannot be followed", f->path);
+	}
+	const uint64_t size = (uint64_t)sb.st_size;
+	if (place && place->inode == sb.st_ino && place->device == sb.st_dev && place->offset <= size)
+		start = place->offset;
+	if (start > size)
+		start = size;
+	if (lseek(fd, (off_t)start, SEEK_SET) < 0) {
+		const int sys = errno;
+		close(fd);
+		return gs_fail_errno(err, GS_ERR_IO, sys, "%s: cannot be read from octet %llu on", f->path, (unsigned long long)start);
+	}
+	f->s->stream.fd = fd;
+	f->s->stream.file_octets = start; /* for sentences */
+	f->device = sb.st_dev;
+	f->inode = sb.st_ino;
+	f->begun = f->s->stream.out_octets - start;
+	f->counts.there = true;
+	if (f->notify >= 0)
+		f->watch = inotify_add_watch(f->notify, f->path, IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF);
+	return 0;
+}
+
+/* Without inotify (its limits are per user) the caller's clock has to do: gs_follow_fd says so with -1. */
+static int folder_watch(struct gs_follow *f, struct gs_error *err)
+{
+	char *copy = strdup(f->path);
+
+	if (!copy)
+		return gs_fail(err, GS_ERR_NOMEM, "%s: out of memory", f->path);
+	f->notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (f->notify >= 0)
+		inotify_add_watch(f->notify, dirname(copy), IN_CREATE | IN_MOVED_TO);
+	free(copy);
+	return 0;
+}
+
+int gs_follow_open(const char *path, const struct gs_follow_options *o, struct gs_follow **ret, struct gs_error *err)
+{
+	struct gs_follow *f = calloc(1, sizeof *f);
+	int r;
+
+	if (!f)
+		return gs_fail(err, GS_ERR_NOMEM, "%s: out of memory", path);
+	f->notify = f->watch = -1;
+	f->path = strdup(path);
+	r = f->path ? log_live_new(path, &o->logs, &f->s, err) : gs_fail(err, GS_ERR_NOMEM, "%s: out of memory", path);
+	if (r == 0)
+		r = folder_watch(f, err);
+	if (r == 0)
+		r = file_open(f, o->from_start ? 0 : UINT64_MAX, &o->place, err);
+	if (r < 0) {
+		gs_follow_close(f);
+		return r;
+	}
+	*ret = f;
+	return 0;
+}
+
+void gs_follow_close(struct gs_follow *f)
+{
+	if (!f)
+		return;
+	if (f->s)
+		file_close(f);
+	if (f->notify >= 0)
+		close(f->notify);
+	gs_source_close(f->s);
+	free(f->path);
+	free(f);
+}
+
+int gs_follow_fd(const struct gs_follow *f)
+{
+	return f->notify;
+}
+
+/* Where in the file the window's p lies. */
+static uint64_t place_of(const struct gs_follow *f)
+{
+	return stream_offset(&f->s->stream) - f->begun;
+}
+
+/* What the end of the file means. *ret_on: there is more to read. */
+static int at_end(struct gs_follow *f, bool *ret_on, struct gs_error *err)
+{
+	struct stat open_file, named;
+	int r;
+
+	*ret_on = false;
+	if (fstat(f->s->stream.fd, &open_file) < 0)
+		return gs_fail_errno(err, GS_ERR_IO, errno, "%s: cannot be looked at", f->path);
+	if ((uint64_t)open_file.st_size < f->s->stream.out_octets - f->begun) { /* cut: what was unfinished is gone with it */
+		log_live_reset(f->s);
+		if (lseek(f->s->stream.fd, 0, SEEK_SET) < 0)
+			return gs_fail_errno(err, GS_ERR_IO, errno, "%s: cannot be read from its beginning", f->path);
+		f->begun = f->s->stream.out_octets;
+		f->counts.truncations++;
+		*ret_on = true;
+		return 0;
+	}
+	f->counts.there = stat(f->path, &named) == 0;
+	if (!f->counts.there || (named.st_ino == f->inode && named.st_dev == f->device))
+		return 0; /* where the name is gone the old file may still be written to */
+	/* Another file has the name. Its writer may have used the old one until a moment ago: once more to its end, then what is unfinished is a line. */
+	if ((uint64_t)open_file.st_size > f->s->stream.out_octets - f->begun || !log_live_flushed(f->s)) {
+		log_live_flush(f->s);
+		*ret_on = true;
+		return 0;
+	}
+	file_close(f);
+	log_live_reset(f->s);
+	f->counts.rotations++;
+	r = file_open(f, 0, NULL, err);
+	*ret_on = r == 0 && f->s->stream.fd >= 0;
+	return r;
+}
+
+static void notify_drain(struct gs_follow *f)
+{
+	char events[4096];
+
+	while (f->notify >= 0 && read(f->notify, events, sizeof events) > 0)
+		continue;
+}
+
+static int follow_read(struct gs_follow *f, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally, struct gs_error *err)
+{
+	const uint64_t begun = f->s->stream.out_octets;
+	bool on = true;
+	int r = 0;
+
+	while (r == 0 && on && *ret_n < max) {
+		if (f->s->stream.fd < 0) {
+			r = file_open(f, 0, NULL, err);
+			if (r < 0 || f->s->stream.fd < 0)
+				return r;
+		}
+		r = log_live_read(f->s, begun + CALL_MAX, out, max, ret_n, tally, err);
+		if (r != 0 || *ret_n == max)
+			break;
+		if (f->s->stream.out_octets >= begun + CALL_MAX) {
+			f->counts.more = true;
+			break;
+		}
+		r = at_end(f, &on, err);
+	}
+	return r;
+}
+
+int gs_follow_sightings(struct gs_follow *f, struct gs_time now, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally,
+			struct gs_error *err)
+{
+	const uint64_t before = f->s->stream.out_octets;
+	struct gs_error why = { 0 };
+
+	*ret_n = 0;
+	f->counts.more = false;
+	notify_drain(f);
+	log_live_now(f->s, now);
+	const int r = follow_read(f, out, max, ret_n, tally, &why);
+	f->counts.octets += f->s->stream.out_octets - before;
+	if (r == GS_ERR_INTERRUPTED) {
+		f->counts.more = true;
+		return 0;
+	}
+	if (r == 0) {
+		f->told = 0;
+		return 0;
+	}
+	if (err)
+		*err = why;
+	return trouble(f, r, err);
+}
+
+void gs_follow_place(const struct gs_follow *f, struct gs_follow_place *ret)
+{
+	*ret = (struct gs_follow_place){ f->device, f->inode, place_of(f) };
+}
+
+void gs_follow_counts(const struct gs_follow *f, struct gs_follow_counts *ret)
+{
+	*ret = f->counts;
+	log_live_counts(f->s, &ret->lines, &ret->long_lines);
+}
+
+const char *gs_follow_first_bad(const struct gs_follow *f)
+{
+	return gs_source_first_bad(f->s);
+}
