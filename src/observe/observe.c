@@ -21,7 +21,7 @@
 
 #define FOLD_ROWS 1024u
 #define HLLS (FOLD_ROWS + 3 * GS_CLASS_COUNT) /* the last: one per class and way it came */
-#define CROWD_BYTES ((size_t)256 << 10) /* some 2,500 destinations of a window; to those past it no crowd is seen: their packets stay `unknown` */
+#define CROWD_BYTES ((size_t)256 << 10) /* some 2,500 destinations of a window; to those past it no crowd is seen: their packets stay `unknown`, and are counted */
 #define PASS_ON 4096u /* sightings in one call of the sink */
 
 struct window {
@@ -61,7 +61,7 @@ struct gs_observe {
 	int64_t window_ns;
 	size_t cap_bytes, peak_bytes;
 	uint64_t seed;
-	uint64_t folded_packets, late_packets, sightings;
+	uint64_t folded_packets, late_packets, crowd_unseen, sightings;
 	uint16_t sensor;
 };
 
@@ -194,9 +194,13 @@ static void settle_crowds(struct gs_observe *ob, struct window *w)
 
 	for (uint32_t i = 0; i < w->map.count; i++) {
 		const struct gs_sighting *s = gs_map_at(&w->map, i);
-		struct crowd *c = crowd_key_of(w, s, &key) ? gs_map_get(&ob->crowds, gs_map_hash(&ob->crowds, &key), &key, &is_new) : NULL;
+		if (!crowd_key_of(w, s, &key))
+			continue;
+		struct crowd *c = gs_map_get(&ob->crowds, gs_map_hash(&ob->crowds, &key), &key, &is_new);
 		if (c)
 			crowd_add(&c->sum, s);
+		else
+			ob->crowd_unseen += s->packets;
 	}
 	for (uint32_t i = 0; i < ob->crowds.count; i++) {
 		struct crowd *c = gs_map_at(&ob->crowds, i);
@@ -527,6 +531,7 @@ void gs_observe_tally(const struct gs_observe *ob, struct gs_tally *t)
 {
 	t->folded_packets += ob->folded_packets;
 	t->late_packets += ob->late_packets;
+	t->crowd_unseen += ob->crowd_unseen;
 	t->sightings += ob->sightings;
 }
 
