@@ -50,6 +50,7 @@ struct options {
 	size_t memory_bytes;
 	const char *asn_db[MAX_VALUES], *city_db[MAX_VALUES];
 	size_t n_asn_db, n_city_db;
+	bool own_databases;      /* read into memory: for a process that runs for long */
 	struct gs_log_options logs; /* what logs do not say themselves */
 	const char *sensor;
 	const char *store;       /* NULL: the default */
@@ -59,6 +60,7 @@ struct options {
 	size_t max_bytes;          /* 0: not given */
 	uint64_t packet_first, packet_last; /* 0: not given */
 	size_t quota_bytes;        /* 0: none */
+	size_t store_cache_bytes;  /* 0: as much as the store thinks fit */
 	bool quick;                /* store check without reading every row */
 	bool format_given;
 	size_t seed_budget;        /* draws */
@@ -66,6 +68,7 @@ struct options {
 	unsigned n_given;
 	char given_text[2048];   /* what given[] points into */
 	const char *config;      /* --config; NULL: not given */
+	const char *pcap_dir;    /* --pcap-dir of show; NULL: not given */
 	bool defaults, example;  /* config show */
 	struct {
 		const char *option, *value;
@@ -108,6 +111,7 @@ enum option_group {
 	OPT_CONFIG = 1u << 24,   /* --config */
 	OPT_SETTINGS = 1u << 25, /* every key of the configuration that has an option */
 	OPT_CONFIG_SHOW = 1u << 26,
+	OPT_EVIDENCE = 1u << 27,
 	OPT_LOGS = 1u << 28,  /* what logs do not say themselves; part of OPT_INPUT */
 };
 
@@ -122,6 +126,9 @@ int exit_code_of(int gs_err);
 
 /* A zone as --tz names it; it lives as long as the program. zone.c */
 int zone_open(const char *text, const struct gs_zone **ret, struct gs_error *err);
+
+/* The formats of logs that a configuration describes, NULL where there are none; they live as long as the program. own_formats.c */
+int own_formats_open(const char *path, const struct gs_log_own **ret, struct gs_error *err);
 
 /* Octets: "256M", "1G", "4096"; false where it is none. */
 bool parse_size(const char *text, size_t *ret);
@@ -187,6 +194,8 @@ void balance_print(const struct gs_tally *t);
 
 /* Opens the store that the options name. 0 or negative with a sentence. store.c */
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err);
+int store_path(const struct options *o, char *out, size_t size);   /* where it is or would be made; not checked */
+int store_folder(const struct options *o, char *out, size_t size); /* the folder of that */
 int store_exit_code(int gs_err); /* of trouble with the store: mostly EXIT_STORE */
 
 /* Pinning the origins of what is ingested. pin.c */
@@ -221,5 +230,6 @@ int cmd_trend(const struct options *o);
 int cmd_show(const struct options *o);
 int cmd_doctor(const struct options *o);
 int cmd_logs(const struct options *o);
+int cmd_watch(const struct options *o);
 
 #endif

@@ -3,7 +3,8 @@
  *
  * Each finding is one line: ok, look (something to look at) or bad (no answer can be trusted or given). The store is only read.
  */
-#include "app.h"
+#include "config.h"
+#include "doctor.h"
 #include "base/buf.h"
 #include "query/silence.h"
 #include "render/json_value.h"
@@ -23,7 +24,7 @@
 #define DAMAGES_NAMED 5
 #define SENSORS_NAMED 50
 
-enum level { OK, LOOK, BAD };
+enum level { OK = DOCTOR_OK, LOOK = DOCTOR_LOOK, BAD = DOCTOR_BAD };
 
 static const char *const level_words[] = { "ok", "look", "bad" };
 
@@ -397,6 +398,9 @@ static int check_losses(struct doctor *d, struct gs_store *st, struct gs_error *
 		        "%" PRIu64 " packets lost the names of their sources for want of memory", t.folded_packets);
 	if (t.clock_saturated)
 		finding(d, LOOK, "lost", "look at the clock of what captured them", "%" PRIu64 " time stamps lie outside of the years 1677 to 2262", t.clock_saturated);
+	if (t.undated)
+		finding(d, LOOK, "lost", "simple blocks of pcapng have none: they stand at 1970-01-01; capture with tcpdump or dumpcap, which write them",
+		        "%" PRIu64 " of %" PRIu64 " packets have no time", t.undated, t.packets);
 	if (t.late_packets && t.late_packets > t.in_sightings / 100)
 		finding(d, LOOK, "lost", "nothing is lost, but sightings are more and smaller; `reordercap` or `mergecap` sorts captures",
 		        "%" PRIu64 " of %" PRIu64 " packets came later than their time says", t.late_packets, t.in_sightings);
@@ -404,9 +408,39 @@ static int check_losses(struct doctor *d, struct gs_store *st, struct gs_error *
 		if (t.dropped[i])
 			finding(d, LOOK, "lost", i == GS_DROP_RING ? "a larger ring (buffer), more workers" : NULL, "%" PRIu64 " lost by sensors beside %" PRIu64 " packets seen: %s",
 			        t.dropped[i], t.packets, gs_drop_text(i));
-	if (!lost && !t.records_bad && !t.folded_packets && !t.clock_saturated && !gs_tally_sensor_lost(&t) && !t.dropped[GS_DROP_BELOW])
+	if (!lost && !t.records_bad && !t.folded_packets && !t.clock_saturated && !t.undated && !gs_tally_sensor_lost(&t) && !t.dropped[GS_DROP_BELOW])
 		finding(d, OK, "lost", NULL, "nothing of %" PRIu64 " packets and %" PRIu64 " rows read", t.packets, t.records);
 	return 0;
+}
+
+/* ---- the sensor ---- */
+
+static void on_sensor(void *arg, enum doctor_level level, const char *area, const char *advice, const char *text)
+{
+	finding(arg, (enum level)level, area, advice, "%s", text);
+}
+
+static struct doctor_sensor sensor_of(struct doctor *d)
+{
+	return (struct doctor_sensor){ .now = d->now, .found = on_sensor, .arg = d };
+}
+
+static int check_sensor_store(struct doctor *d, struct gs_store *st, const struct gs_store_info *i, struct gs_error *err)
+{
+	const struct doctor_sensor s = sensor_of(d);
+	return doctor_sensor_store(&s, st, i->path, err);
+}
+
+/* The store that --config names, where no option names one; "" where it names none or is not sound, which is told later. */
+static void configured_store(const struct options *o, char *out, size_t size)
+{
+	struct sensor_config *c = NULL;
+
+	*out = '\0';
+	if (!o->config || o->store || config_read(o->config, NULL, NULL, &c, NULL) < 0)
+		return;
+	snprintf(out, size, "%s", c->store);
+	config_free(c);
 }
 
 /* ---- all of it ---- */
@@ -425,6 +459,8 @@ static int check_kept(struct doctor *d, struct gs_error *err)
 		r = check_times(d, st, err);
 	if (r == 0)
 		r = check_inputs(d, st, &info, err);
+	if (r == 0)
+		r = check_sensor_store(d, st, &info, err);
 	if (r == 0)
 		r = check_losses(d, st, err);
 	gs_store_close(st);
@@ -456,12 +492,21 @@ int cmd_doctor(const struct options *o)
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	d.now.ns = (int64_t)now.tv_sec * GS_NS_PER_S;
+	char store[4096];
+	struct options with_store = *o;
+	configured_store(o, store, sizeof store);
+	if (*store) {
+		with_store.store = store;
+		d.o = &with_store;
+	}
 	int r = check_kept(&d, &err);
 	if (r == GS_ERR_NOENT)
 		finding(&d, BAD, "store", NULL, "%s", err.text);
 	else if (r < 0)
 		finding(&d, BAD, "store", r == GS_ERR_STORE ? "restore it from a copy or an archive" : NULL, "%s", err.text);
 	check_databases(&d);
+	const struct doctor_sensor sensor = sensor_of(&d);
+	doctor_sensor_config(&sensor, o->config);
 	print(&d, &d.out);
 	const bool failed = d.out.failed;
 	gs_buf_done(&d.out);

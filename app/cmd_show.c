@@ -2,6 +2,7 @@
  * cmd_show.c - the verb `show`: a dossier of one address, prefix or network, from files or from the store
  */
 #include "app.h"
+#include "evidence_note.h"
 #include "query/show.h"
 
 #include <stdio.h>
@@ -22,6 +23,7 @@ struct show {
 	struct gs_scan_result scan[2]; /* their notes are pointed to */
 	struct reading run;
 	uint64_t seed;
+	char evidence[2][EVIDENCE_NOTE_MAX]; /* notes too */
 };
 
 /* The word after `show`. */
@@ -67,6 +69,29 @@ static int show_new(struct show *s, struct gs_filter *filter, struct gs_error *e
 	return r < 0 ? r : gs_show_new(&q, s->enrich, &s->show, err);
 }
 
+static int take_nothing(void *arg, const struct gs_sighting *s, size_t n, struct gs_error *err)
+{
+	(void)arg, (void)s, (void)n, (void)err;
+	return 0;
+}
+
+/* Of one address: where a sensor kept its packets. */
+static void find_evidence(struct show *s, const struct gs_filter *asked)
+{
+	const struct gs_prefix *p = &s->subject.prefix;
+	const bool address = s->subject.kind != GS_SUBJECT_NETWORK && p->len == (p->base.family == 4 ? 32 : 128);
+	struct gs_filter own = *asked;
+	struct gs_scan_result times = { 0 };
+
+	own.src[0] = *p;
+	own.n_src = 1;
+	if (!address || gs_store_scan(s->store, &own, 0, NULL, &(struct gs_sighting_sink){ take_nothing, NULL }, &times, NULL) < 0 || times.packets == 0)
+		return;
+	const unsigned n = evidence_notes(s->o, &p->base, times.first, times.last, s->evidence);
+	for (unsigned i = 0; i < n && s->meta.n_notes < sizeof s->meta.notes / sizeof *s->meta.notes; i++)
+		s->meta.notes[s->meta.n_notes++] = s->evidence[i];
+}
+
 /* The processes behind it, from what was read or from the store. */
 static int find_bots(struct show *s, const struct gs_filter *asked, struct gs_error *err)
 {
@@ -108,6 +133,8 @@ static int from_store(struct show *s, struct gs_error *err)
 	}
 	if (r == 0)
 		r = find_bots(s, &asked, err);
+	if (r == 0)
+		find_evidence(s, &asked);
 	return r == 0 ? gs_store_tally(s->store, &asked, &s->meta.tally, err) : r;
 }
 

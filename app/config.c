@@ -310,8 +310,22 @@ static const char *conflict(const struct sensor_config *c)
 	if (given(c, "alerts", "webhook_url") && given(c, "alerts", "webhook_url_file"))
 		return "webhook_url and webhook_url_file: only one of them can be meant";
 	if (c->pcap_file_bytes > c->pcap_max_bytes / 2)
-		return "evidence file_size is more than half of size: the file before would be gone as soon as a new one begins";
+		return "evidence: file_size is more than half of size, so the file before would be gone as soon as a new one begins";
 	return NULL;
+}
+
+/* What is not given and hangs on what is. */
+static void derive(struct sensor_config *c)
+{
+	if (!given(c, "evidence", "file_size") && c->pcap_file_bytes > c->pcap_max_bytes / 4)
+		c->pcap_file_bytes = c->pcap_max_bytes / 4;
+}
+
+int config_settle(struct sensor_config *c, struct gs_error *err)
+{
+	derive(c);
+	const char *why = conflict(c);
+	return why ? gs_fail(err, GS_ERR_USAGE, "%s", why) : 0;
 }
 
 /* ---- as a whole ---- */
@@ -365,6 +379,7 @@ static void text_read(struct config_reading *r, const char *text, size_t len)
 	else if (r->p != r->end)
 		trouble(r, r->line, "reading ended here");
 	format_end(r);
+	derive(r->c);
 	const char *why = r->n ? NULL : conflict(r->c);
 	if (why)
 		trouble(r, 0, "%s", why);
@@ -468,8 +483,7 @@ int config_override(struct sensor_config *c, const char *option, const char *val
 	v->overridden = true;
 	if (!config_value_set(c, k, value, why))
 		return gs_fail(err, GS_ERR_USAGE, "--%s %.*s: %s", option, QUOTE_MAX, value, why);
-	const char *bad = conflict(c);
-	return bad ? gs_fail(err, GS_ERR_USAGE, "--%s: %s", option, bad) : 0;
+	return 0;
 }
 
 /* ---- a running sensor ---- */
@@ -526,6 +540,8 @@ static bool key_restore(struct sensor_config *fresh, const struct sensor_config 
 	char why[300];
 
 	config_value_clear(fresh, k);
+	if (k->kind == KIND_SIZE && was->n == 0) /* may have been derived */
+		*(uint64_t *)((char *)fresh + k->offset) = *(const uint64_t *)((const char *)running + k->offset);
 	for (unsigned i = 0; i < was->n; i++)
 		if (!config_value_set(fresh, k, was->text[i], why))
 			return false;

@@ -137,6 +137,8 @@ const struct config_key *config_keys(unsigned *ret_n);
 /* Sets a key from an option of the command line: takes the place of what the file said (of a list, all of it; further calls add). option: as in the table.
  * GS_ERR_USAGE: the sentence says what was expected ("--snaplen 12: expected ..."). */
 int config_override(struct sensor_config *c, const char *option, const char *value, struct gs_error *err);
+/* After the last of them: holds values against each other. GS_ERR_USAGE with a sentence. */
+int config_settle(struct sensor_config *c, struct gs_error *err);
 
 /* ---- a running sensor ---- */
 

@@ -41,7 +41,7 @@ static const struct config_key keys[] = {
 
 	{ "evidence", "folder", "pcap-dir", 0, "FOLDER", "keep the packets themselves here, compressed", "", NULL, KIND_FILE, 0, 0, 0, AT(pcap_dir) },
 	{ "evidence", "size", "pcap-size", 0, "SIZE", "of all these files; the oldest go first", "1G", NULL, KIND_SIZE, CONFIG_LIVE, 16 * M, 1024 * 1024 * G, AT(pcap_max_bytes) },
-	{ "evidence", "file_size", "pcap-file-size", 0, "SIZE", "a file ends when it is this large", "64M", NULL, KIND_SIZE, 0, M, 16 * G, AT(pcap_file_bytes) },
+	{ "evidence", "file_size", "pcap-file-size", 0, "SIZE", "a file ends when it is this large; of a smaller size a quarter, where it is not given", "64M", NULL, KIND_SIZE, 0, M, 16 * G, AT(pcap_file_bytes) },
 	{ "evidence", "file_span", "pcap-file-span", 0, "SPAN", "a file ends when it is this old", "1d", NULL, KIND_SPAN, 0, 60, YEAR, AT(pcap_file_s) },
 
 	{ "data", "networks", "asn-db", 0, "FILE", "network database (.mmdb, CSV ranges, pfx2as); else the known folders are searched", "", NULL, KIND_FILE,
@@ -50,7 +50,7 @@ static const struct config_key keys[] = {
 	  AT(city_db) },
 
 	{ "alerts", "flood", "flood", 0, "PPS", "a flood begins at so many packets a second; 0: not told", "1000", NULL, KIND_NUMBER, CONFIG_LIVE, 0, 1000000000, AT(flood_pps) },
-	{ "alerts", "quiet", "quiet", 0, "SPAN", "the same thing is told again only after this", "1h", NULL, KIND_SPAN, CONFIG_LIVE, 1, YEAR, AT(quiet_s) },
+	{ "alerts", "quiet", "alert-quiet", 0, "SPAN", "the same thing is told again only after this", "1h", NULL, KIND_SPAN, CONFIG_LIVE, 1, YEAR, AT(quiet_s) },
 	{ "alerts", "known_bad", "known-bad", 0, "NETWORK", "AS number or prefix whose every appearance is told", "", NULL, KIND_BAD, CONFIG_LIST | CONFIG_SPLIT | CONFIG_LIVE, 0, 0,
 	  AT(known_bad) },
 	{ "alerts", "surge", "surge", 0, "FACTOR", "a network surges at so many times its usual rate; 0: not told", "10", NULL, KIND_FACTOR, CONFIG_LIVE, 0, 1000000,

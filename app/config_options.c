@@ -11,6 +11,8 @@ int config_of_options(const struct options *o, void (*found)(void *arg, bool bad
 		return r;
 	for (size_t i = 0; r == 0 && i < o->n_settings; i++)
 		r = config_override(c, o->settings[i].option, o->settings[i].value, err);
+	if (r == 0)
+		r = config_settle(c, err);
 	if (r < 0)
 		config_free(c);
 	else

@@ -9,7 +9,7 @@
 static struct gs_enrich_options options_of(const struct options *o, const char *const *folders)
 {
 	return (struct gs_enrich_options){
-		.asn_db = o->asn_db, .n_asn_db = o->n_asn_db, .city_db = o->city_db, .n_city_db = o->n_city_db, .folders = folders
+		.asn_db = o->asn_db, .n_asn_db = o->n_asn_db, .city_db = o->city_db, .n_city_db = o->n_city_db, .folders = folders, .own = o->own_databases
 	};
 }
 

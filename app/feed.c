@@ -92,6 +92,8 @@ void balance_print(const struct gs_tally *t)
 			fprintf(stderr, "  in sightings, not decoded to the end, %s: %" PRIu64 "\n", gs_stop_text(i), t->stops[i]);
 	if (t->gre_udp)
 		fprintf(stderr, "  GRE in UDP: %" PRIu64 "\n", t->gre_udp);
+	if (t->undated)
+		fprintf(stderr, "  in sightings, without a time in the file: %" PRIu64 "\n", t->undated);
 	if (t->checksum_bad)
 		fprintf(stderr, "  wrong GRE checksum: %" PRIu64 "\n", t->checksum_bad);
 	if (t->folded_packets)

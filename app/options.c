@@ -17,7 +17,7 @@ enum option_id {
 	ID_BY = 256, ID_SINCE, ID_UNTIL, ID_SENSOR, ID_ASN, ID_COUNTRY, ID_CLASS, ID_SRC, ID_DST, ID_SORT, ID_LIMIT, ID_FORMAT, ID_NO_HEADER,
 	ID_UTC, ID_REDACT, ID_ASN_DB, ID_CITY_DB, ID_COLOR, ID_WINDOW, ID_MEMORY, ID_INCLUDE_UDP, ID_FAIL_EMPTY,
 	ID_STORE, ID_OLDER_THAN, ID_MAX_SIZE, ID_PACKET, ID_PIN, ID_QUOTA, ID_QUICK, ID_TREND_BY, ID_SEED_BUDGET, ID_TZ, ID_YEAR,
-	ID_CONFIG, ID_DEFAULTS, ID_EXAMPLE,
+	ID_CONFIG, ID_PCAP_DIR, ID_DEFAULTS, ID_EXAMPLE,
 	ID_SETTING = 1024, /* and on: the place in the table of the configuration */
 };
 
@@ -65,7 +65,8 @@ static const struct option_row {
 	{ ID_SENSOR, "sensor", "NAME", OPT_SENSOR, "import-archive: name of the vantage point of rows that name none" },
 	{ ID_ASN_DB, "asn-db", "FILE", OPT_DATA, "network database (.mmdb, CSV ranges, pfx2as); may be given for v4 and v6" },
 	{ ID_CITY_DB, "city-db", "FILE", OPT_DATA, "place database (.mmdb); may be given for v4 and v6" },
-	{ ID_CONFIG, "config", "FILE", OPT_CONFIG, "configuration of the sensor; options take the place of what it says" },
+	{ ID_CONFIG, "config", "FILE", OPT_CONFIG, "configuration of the sensor; options take the place of what it says. Where files are read: its formats of logs, [log-format NAME]" },
+	{ ID_PCAP_DIR, "pcap-dir", "FOLDER", OPT_EVIDENCE, "where a sensor keeps packets: tells where an address's first and last are (default: as its configuration says)" },
 	{ ID_DEFAULTS, "defaults", NULL, OPT_CONFIG_SHOW, "config show: every key at its default" },
 	{ ID_EXAMPLE, "example", NULL, OPT_CONFIG_SHOW, "config show: the file that is installed" },
 	{ 'v', "verbose", NULL, 0, "the balance of packets, and why some were lost" },
@@ -360,6 +361,9 @@ static int set_option(const struct verb *verb, int id, const char *value, struct
 	case ID_CONFIG:
 		o->config = value;
 		return 0;
+	case ID_PCAP_DIR:
+		o->pcap_dir = value;
+		return 0;
 	case ID_DEFAULTS:
 		o->defaults = true;
 		return 0;
@@ -465,6 +469,13 @@ int options_parse(int argc, char **argv, const struct verb *verb, struct options
 		int r = key >= 0 ? add_setting(verb, (unsigned)key, optarg, ret) : set_option(verb, id, optarg, ret);
 		if (r != 0)
 			return r;
+	}
+	if (ret->config && verb->options & (OPT_INPUT | OPT_LOGS)) {
+		struct gs_error err = { 0 };
+		if (own_formats_open(ret->config, &ret->logs.own, &err) < 0) {
+			say("%s", err.text);
+			return EXIT_CONFIG;
+		}
 	}
 	if (ret->filter.until.ns == INT64_MAX) /* "--since yesterday" is that day and no other */
 		ret->filter.until = ret->since_ends;

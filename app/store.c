@@ -46,7 +46,8 @@ static int default_path(char *out, size_t size, struct gs_error *err)
 
 int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store **ret, struct gs_error *err)
 {
-	struct gs_store_options so = { .mode = mode, .wait_ms = WAIT_MS, .quota_bytes = o->quota_bytes, .ballast_bytes = BALLAST_BYTES };
+	struct gs_store_options so = { .mode = mode, .wait_ms = WAIT_MS, .quota_bytes = o->quota_bytes, .ballast_bytes = BALLAST_BYTES,
+				       .cache_bytes = o->store_cache_bytes };
 	char path[4096], answers[4096];
 	int r = o->store && *o->store ? 0 : default_path(path, sizeof path, err);
 	const char *at = o->store && *o->store ? o->store : path;
@@ -59,6 +60,25 @@ int store_open(const struct options *o, enum gs_store_mode mode, struct gs_store
 	}
 	if (r == GS_ERR_NOENT && mode != GS_STORE_CREATE) /* else what should have been made cannot be: err says why */
 		gs_fail(err, r, "there is no store at %s: grescope ingest FILE... makes one, --store PATH names another", at);
+	return r;
+}
+
+int store_path(const struct options *o, char *out, size_t size)
+{
+	if (o->store && *o->store)
+		return snprintf(out, size, "%s", o->store) < (int)size ? 0 : GS_ERR_USAGE;
+	return default_path(out, size, NULL);
+}
+
+int store_folder(const struct options *o, char *out, size_t size)
+{
+	const int r = store_path(o, out, size);
+
+	char *slash = r == 0 ? strrchr(out, '/') : NULL;
+	if (slash)
+		slash[slash == out] = '\0';
+	else if (r == 0)
+		snprintf(out, size, ".");
 	return r;
 }
 

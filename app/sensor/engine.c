@@ -9,9 +9,11 @@
  */
 #include "sensor/sensor.h"
 
+#include "observe/pulse.h"
 #include "pipeline/corridor.h"
 #include "sensor/outbox.h"
 #include "source/iface.h"
+#include "source/keep_pcap.h"
 #include "source/live.h"
 
 #include <inttypes.h>
@@ -25,6 +27,8 @@
 #define DRAIN_MOST_MS 400      /* at the end, however much still comes in */
 #define LAST_MS 30000          /* for the writer to acknowledge the last of it; the parent is less patient */
 #define BOTS_EVERY_S 60
+#define ENGINE_SEARCHES 10000 /* for bots, a second: a tenth of a processor at most, whatever is made to look like one */
+#define KEEP_TELL_S 60
 #define STEP_NS (GS_NS_PER_S / 2) /* the wall clock moved so much against the steady one: it was set */
 
 struct engine {
@@ -35,12 +39,16 @@ struct engine {
 	struct gs_ifaces *ifaces;
 	struct gs_watch *watch;
 	struct gs_corridor *corridor;
+	struct gs_pulse *pulse;
+	struct gs_keep *keep;          /* NULL: packets are not kept */
+	uint64_t keep_missed;          /* told so far */
+	struct gs_frame kept[GS_SOURCE_BATCH];
 	struct outbox *out;
 	struct gs_sighting_sink to_outbox;
 	struct gs_tally extra;         /* what the corridor does not count: losses, records, what folded in the outbox */
 	struct gs_tally told;          /* what the writer was told so far, in sum */
 	uint64_t passed, record_packets; /* in sightings that came out of the corridor; of these, such as came in as records */
-	uint64_t teller_missed, clock_steps;
+	uint64_t teller_missed, clock_steps, late_told;
 	struct gs_iface_counters iface_base;
 	bool iface_known;
 	uint64_t below;                /* from earlier lives of the interface's counters */
@@ -56,6 +64,7 @@ struct engine {
 	uint64_t bots_sent[ENGINE_PROCESSES]; /* packets_seen when it was last told */
 	struct gs_frame frames[GS_SOURCE_BATCH];
 	struct gs_store_bot bots[MESSAGE_BOTS];
+	struct gs_pulse_second second;
 	struct message in;
 };
 
@@ -90,6 +99,60 @@ static int pass_on(void *arg, const struct gs_sighting *s, size_t n, struct gs_e
 	int r = e->to_outbox.take(e->to_outbox.arg, s, n, err);
 	(void)outbox_pump(e->out);
 	return r;
+}
+
+static void seen(void *arg, const struct gs_frame *const *f, const struct gs_packet *const *p, const struct gs_verdict *v, size_t n)
+{
+	struct engine *e = arg;
+	struct gs_error err = { 0 };
+
+	gs_pulse_packets(e->pulse, p, v, n);
+	if (!e->keep)
+		return;
+	for (size_t i = 0; i < n; i++)
+		e->kept[i] = *f[i];
+	if (gs_keep_frames(e->keep, e->kept, n, &err) < 0)
+		notice(e, NOTICE_TROUBLE, "evidence.write", err.text);
+}
+
+/* ---- evidence: files come from the parent ---- */
+
+static void evidence_ask(void *arg, struct gs_time first)
+{
+	struct engine *e = arg;
+	const struct message_open m = { .time_ns = first.ns };
+
+	if (message_send(e->control, MESSAGE_OPEN_, 0, &m, sizeof m, -1) != MESSAGE_DONE)
+		gs_keep_refuse(e->keep, (struct gs_time){ clock_wall_ns() });
+}
+
+static void evidence_take(struct engine *e)
+{
+	struct gs_error err = { 0 };
+
+	if (e->in.fd < 0 && e->keep)
+		gs_keep_refuse(e->keep, (struct gs_time){ clock_wall_ns() });
+	else if (!e->keep)
+		close(e->in.fd);
+	else if (gs_keep_give(e->keep, e->in.fd, e->in.body.opened.name, &err) < 0)
+		notice(e, NOTICE_TROUBLE, "evidence.write", err.text);
+}
+
+static void evidence_second(struct engine *e)
+{
+	struct gs_error err = { 0 };
+	struct gs_keep_counts c;
+
+	if (!e->keep)
+		return;
+	if (gs_keep_tick(e->keep, (struct gs_time){ clock_wall_ns() }, &err) < 0)
+		notice(e, NOTICE_TROUBLE, "evidence.write", err.text);
+	gs_keep_count(e->keep, &c);
+	if (c.missed == e->keep_missed || e->seconds % KEEP_TELL_S != 0)
+		return;
+	child_notice(e->control, ROLE_ENGINE, e->number, NOTICE_WARNING, 0, "evidence.missed", "%" PRIu64 " packets were not kept as evidence; they are counted all the same",
+	             c.missed - e->keep_missed);
+	e->keep_missed = c.missed;
 }
 
 /* The balance since the engine started. */
@@ -281,6 +344,8 @@ static void parent_listen(struct engine *e)
 			peer_take(e);
 		else if (e->in.head.type == MESSAGE_STOP_)
 			e->stop = true;
+		else if (e->in.head.type == MESSAGE_OPENED_)
+			evidence_take(e);
 	}
 	if (r < 0) { /* the parent is gone: what is here still goes to the writer */
 		e->control = -1;
@@ -396,6 +461,16 @@ static void status_send(struct engine *e)
 		(void)message_send(e->teller, MESSAGE_STATUS_, e->number, &s, sizeof s, -1);
 }
 
+static void pulse_send(struct engine *e)
+{
+	const uint64_t late = gs_corridor_tally(e->corridor).late_packets;
+
+	gs_pulse_take(e->pulse, (struct gs_time){ clock_wall_ns() }, gs_tracker_count(gs_watch_tracker(e->watch)), late - e->late_told, &e->second);
+	e->late_told = late;
+	if (e->teller >= 0)
+		(void)message_send(e->teller, MESSAGE_PULSE_, e->number, &e->second, sizeof e->second, -1);
+}
+
 static int second(struct engine *e, struct gs_error *err)
 {
 	int r = clock_look(e, err);
@@ -410,7 +485,9 @@ static int second(struct engine *e, struct gs_error *err)
 	if (r == 0)
 		r = bots_work(e, err);
 	(void)balance_put(e, false);
+	evidence_second(e);
 	status_send(e);
+	pulse_send(e);
 	return r;
 }
 
@@ -427,7 +504,7 @@ static int rounds(struct engine *e, struct gs_error *err)
 		struct pollfd p[] = { { gs_live_fd(e->live), POLLIN, 0 }, { e->control, POLLIN, 0 },
 				      { e->writer, (short)(POLLIN | (os.sent < os.put ? POLLOUT : 0)), 0 } };
 		poll(p, 3, e->behind || left <= 0 ? 0 : (int)left);
-		if (p[0].revents || e->behind || left <= 0)
+		if (p[0].revents || e->behind || clock_steady_ms() >= e->next_second_ms) /* once a second also to hear how the interface is */
 			r = frames_take(e, err);
 		if (p[1].revents)
 			parent_listen(e);
@@ -470,7 +547,7 @@ static void finish(struct engine *e)
 
 	while (clock_steady_ms() < until) {
 		if (!bots)
-			bots = bots_put(e, true);
+			bots = bots_put(e, false);
 		if (bots && !told && !outbox_state(e->out).folding) {
 			told = balance_put(e, true);
 			ended = told && outbox_put(e->out, MESSAGE_END_, &(struct message_nothing){ 0 }, sizeof(struct message_nothing));
@@ -495,11 +572,11 @@ static void finish(struct engine *e)
 static int opened(struct engine *e, struct gs_error *err)
 {
 	const struct sensor_config *c = e->s->config;
-	const size_t memory = c->memory_bytes / e->s->n_engines;
+	const size_t memory = c->memory_bytes;
 	const struct gs_live_options lo = { .interface = engine_interface(e->s, e->number), .filter = c->filter, .snaplen = (uint32_t)c->snaplen,
 					    .buffer_bytes = (uint32_t)c->buffer_bytes, .promiscuous = c->promiscuous, .include_udp = c->include_udp,
 					    .fanout_size = (uint16_t)c->workers, .fanout_id = (uint16_t)(e->s->fanout_id + e->number / (c->workers ? c->workers : 1)) };
-	const struct gs_watch_options wo = { .memory_bytes = memory / 8 * 3, .hash_seed = e->s->hash_seed, .processes = ENGINE_PROCESSES };
+	const struct gs_watch_options wo = { .memory_bytes = memory / 8 * 3, .hash_seed = e->s->hash_seed, .processes = ENGINE_PROCESSES, .searches_per_s = ENGINE_SEARCHES };
 	const struct gs_sighting_sink sink = { pass_on, e };
 	int r = gs_live_open(&lo, &e->live, err);
 
@@ -508,9 +585,18 @@ static int opened(struct engine *e, struct gs_error *err)
 	if (r == 0)
 		r = gs_watch_new(&wo, &e->watch, err);
 	const struct gs_corridor_options co = { .window_s = (int64_t)c->window_s, .memory_bytes = memory / 8 * 2, .hash_seed = e->s->hash_seed,
-						.include_udp = c->include_udp, .watch = e->watch };
+						.include_udp = c->include_udp, .watch = e->watch, .seen = seen, .seen_arg = e };
+	if (r == 0)
+		r = gs_pulse_new(e->s->hash_seed, (struct gs_time){ clock_wall_ns() }, &e->pulse, err);
 	if (r == 0)
 		r = gs_corridor_new(&co, &sink, &e->corridor, err);
+	if (r == 0 && *c->pcap_dir) {
+		struct gs_live_info info;
+		gs_live_info(e->live, &info);
+		const struct gs_keep_options ko = { .linktype = info.linktype, .snaplen = info.snaplen, .file_bytes = c->pcap_file_bytes, .file_s = c->pcap_file_s,
+						    .ask = evidence_ask, .arg = e };
+		r = gs_keep_new(&ko, &e->keep, err);
+	}
 	if (r == 0)
 		r = outbox_new(memory / 8 * 2, e->s->hash_seed, &e->out, err);
 	if (r == 0)
@@ -520,7 +606,7 @@ static int opened(struct engine *e, struct gs_error *err)
 
 static int closed_in(struct engine *e, struct gs_error *err)
 {
-	const struct sandbox_options so = { .role = ROLE_ENGINE, .packet_fd = gs_live_fd(e->live) };
+	const struct sandbox_options so = { .role = ROLE_ENGINE, .packet_fd = gs_live_fd(e->live), .writes = e->keep != NULL };
 	struct sandbox_state state = { 0 };
 	int r = sandbox_user(&e->s->user, &state, err);
 
@@ -561,6 +647,8 @@ int engine_run(const struct sensor *s, unsigned number, int control)
 		r = gs_corridor_flush(e->corridor, &err);
 	if (r < 0)
 		fail(e, &err);
+	gs_keep_free(e->keep);
+	e->keep = NULL;
 	finish(e);
 	status_send(e);
 	return e->exit_status;

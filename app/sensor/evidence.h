@@ -57,7 +57,7 @@ struct evidence_place {
 
 /*
  * Where the packet is that came from src at this moment: in the files of the sensor (NULL: of any) that can hold it, at most EVIDENCE_SEARCH of them. A time is given as a sighting has
- * it, so only frames of protocol 47 from src with exactly this time are it. 0 also where it is not found; errors are of the folder.
+ * it, so only frames of protocol 47 from src with exactly this time (to the microsecond, where it is a whole number of them, as from a store) are it. 0 also where it is not found; errors are of the folder.
  */
 #define EVIDENCE_SEARCH 64
 int evidence_find(const char *folder, const char *sensor, struct gs_time first, const struct gs_addr *src, struct evidence_place *ret, struct gs_error *err);

@@ -78,7 +78,8 @@ static bool is_it(const struct gs_frame *f, struct gs_time first, const struct g
 {
 	struct gs_packet p;
 
-	if (f->ts.ns != first.ns)
+	/* the store keeps microseconds */
+	if (f->ts.ns != first.ns && (first.ns % 1000 != 0 || f->ts.ns < first.ns || f->ts.ns - first.ns >= 1000))
 		return false;
 	gs_decode(f, &p);
 	return (p.outcome == GS_OUT_GRE || p.outcome == GS_OUT_GRE_UDP) && (src->family == 0 || gs_addr_equal(&p.src, src));

@@ -6,8 +6,8 @@
  * is there all the same, and every receiver checks type, length and fields (message_check) before it uses one: an engine that was taken over can lie about what it saw, and
  * nothing else.
  *
- *	parent -> all      PEER (a descriptor), STOP, RELOAD, OPENED (a descriptor)
- *	all -> parent      READY, NOTICE, OPEN; engine STATUS, writer STORE (once a second: also the sign of life)
+ *	parent -> all      PEER (a descriptor), STOP, RELOAD, OPENED (a descriptor); to the writer LIMITS
+ *	all -> parent      READY, NOTICE, OPEN; engine STATUS, writer STORE, teller ACK (once a second: also the sign of life)
  *	engine -> writer   SIGHTINGS, BALANCE, BOTS, EPOCH, END: the stream. seq counts its messages from 1 on
  *	writer -> engine   HELLO, PREPARE, ACK, EPOCH (end it, please)
  *	engine -> teller   SIGHTINGS (a copy, as far as the teller keeps up), STATUS, PULSE
@@ -54,7 +54,8 @@
 	X(ACK, struct message_nothing, 0)                                                                                        \
 	X(STATUS, struct message_status, 0)                                                                                      \
 	X(STORE, struct message_store, 0)                                                                                        \
-	X(PULSE, uint8_t, MESSAGE_OCTETS)
+	X(PULSE, uint8_t, MESSAGE_OCTETS)                                                                                        \
+	X(LIMITS, struct message_limits, 0)
 
 enum message_type {
 #define X(name, body, list) MESSAGE_##name##_,
@@ -115,6 +116,11 @@ struct message_mark {
 	uint64_t store, rows, packets;
 };
 
+/* What a running writer is to keep to from now on. */
+struct message_limits {
+	uint64_t retention_age_s, retention_bytes;
+};
+
 enum sensor_link { LINK_UP, LINK_DOWN, LINK_GONE, LINKS };
 
 /* How an engine is; tally: since it started. Where a number is not known it is 0. */
@@ -169,6 +175,7 @@ struct message {
 		struct message_mark mark;
 		struct message_status status;
 		struct message_store store;
+		struct message_limits limits;
 	} body;
 };
 

@@ -7,6 +7,7 @@
  */
 #include "sensor/sensor.h"
 
+#include "sensor/evidence.h"
 #include "sensor/notify.h"
 
 #include <errno.h>
@@ -25,7 +26,8 @@
 #define BACKOFF_MOST_MS 30000
 #define LIVED_MS 60000       /* who lived that long starts over with the shortest pause */
 #define SILENT_MS 60000
-#define STOP_MOST_MS 15000   /* then who is left is killed */
+#define STOP_MOST_MS 12000   /* then who is left is killed */
+#define EVIDENCE_PAUSE_MS 200  /* between two files of one engine: who asks oftener waits, so that one that was taken over cannot have all old ones removed at once */
 #define STATUS_MS 10000      /* between two lines for the service manager */
 #define CHILDREN_MAX (SENSOR_ENGINES_MAX + 2)
 
@@ -38,6 +40,9 @@ struct child {
 	unsigned fatal;          /* exit code that it asked for; 0: none */
 	int64_t started_ms, beat_ms, next_ms, backoff_ms;
 	uint64_t restarts;
+	int64_t file_ms;         /* when it was given the last evidence file */
+	bool file_asked;         /* and wants another */
+	int64_t file_ns;         /* whose first packet is of that time */
 	char said[MESSAGE_TEXT]; /* the last trouble, not to be said again and again */
 	struct message_status status;
 };
@@ -48,6 +53,9 @@ struct parent {
 	unsigned n;
 	struct message_store store;
 	struct notify notify;
+	struct evidence evidence;
+	bool evidence_on;
+	int64_t next_evidence_ms;
 	int signals;
 	bool started, stopping, store_stopping;
 	int code;
@@ -70,13 +78,14 @@ static struct child *writer_of(struct parent *p)
 /* ---- starting ---- */
 
 /* Only what it is given: a copy of another child's control socket would keep that one from seeing the parent's end. */
-static void child_descriptors(int control)
+static void child_descriptors(enum sensor_role role, int control)
 {
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
-		dup2(null, STDOUT_FILENO);
+		if (role != ROLE_TELLER) /* who draws the page on it, where it is a terminal */
+			dup2(null, STDOUT_FILENO);
 	}
 	if (control > 3)
 		close_range(3, (unsigned)control - 1, 0);
@@ -101,6 +110,8 @@ static int child_life(const struct parent *p, const struct child *c, int control
 		return engine_run(p->s, c->number, control);
 	case ROLE_WRITER:
 		return writer_run(p->s, control);
+	case ROLE_TELLER:
+		return teller_run(p->s, control);
 	default:
 		return CHILD_BROKEN;
 	}
@@ -120,7 +131,7 @@ static void child_start(struct parent *p, struct child *c)
 	int pair[2];
 
 	c->started_ms = c->beat_ms = clock_steady_ms();
-	c->ready = c->gone = false;
+	c->ready = c->gone = c->file_asked = false;
 	c->fatal = 0;
 	if (message_pair(pair, &err) < 0) {
 		say("%s", err.text);
@@ -130,7 +141,7 @@ static void child_start(struct parent *p, struct child *c)
 	fflush(NULL);
 	const pid_t pid = fork();
 	if (pid == 0) {
-		child_descriptors(pair[1]);
+		child_descriptors(c->role, pair[1]);
 		child_signals();
 		_exit(child_life(p, c, pair[1]));
 	}
@@ -193,6 +204,25 @@ static void rights_say(void)
 	    n > 0 ? path : "grescope");
 }
 
+static struct child *teller_of(struct parent *p)
+{
+	return &p->children[p->n - 1];
+}
+
+/* Lines would run into the page that the teller draws on the same terminal; it shows notices itself. */
+static bool page_shown(struct parent *p)
+{
+	return p->started && !p->stopping && teller_of(p)->ready && !p->s->options->quiet && isatty(STDERR_FILENO);
+}
+
+static void notice_pass_on(struct parent *p, const struct message_notice *n)
+{
+	const struct child *t = teller_of(p);
+
+	if (t->pid && t->ready && n->role != ROLE_TELLER)
+		(void)message_send(t->control, MESSAGE_NOTICE_, 0, n, sizeof *n, -1);
+}
+
 static void notice_take(struct parent *p, struct child *c)
 {
 	const struct message_notice *n = &p->in.body.notice;
@@ -201,8 +231,10 @@ static void notice_take(struct parent *p, struct child *c)
 	snprintf(text, sizeof text, "%s", n->text);
 	if (n->level == NOTICE_FATAL && !c->was_ready)
 		c->fatal = n->code ? n->code : EXIT_STORE;
+	notice_pass_on(p, n);
 	if (strcmp(c->said, n->text) != 0 || n->level == NOTICE_INFO) {
-		say("%s: %s", role_word(p, c), text);
+		if (!page_shown(p))
+			say("%s: %s", role_word(p, c), text);
 		if (n->level != NOTICE_INFO)
 			snprintf(c->said, sizeof c->said, "%s", n->text);
 	}
@@ -210,6 +242,54 @@ static void notice_take(struct parent *p, struct child *c)
 		for (unsigned i = 0; i < p->n; i++)
 			if (p->children[i].role == ROLE_ENGINE && p->children[i].number == n->number && p->children[i].pid)
 				kill(p->children[i].pid, SIGKILL);
+}
+
+/* The time goes into the file's name, which decides what is removed first: not later than now, and no more than an hour before. */
+static struct gs_time packet_time(int64_t ns)
+{
+	const int64_t now = clock_wall_ns(), least = now - 3600 * GS_NS_PER_S;
+
+	return (struct gs_time){ ns > now ? now : ns < least ? least : ns };
+}
+
+/* The next file of packets, made by the one process that may make files anywhere; the engine gets no more of it than the descriptor. */
+static void evidence_answer(struct parent *p, struct child *c)
+{
+	struct message_opened answer = { 0 };
+	struct gs_error err = { 0 };
+	char name[EVIDENCE_NAME_MAX];
+	int fd = -1;
+
+	c->file_asked = false;
+	c->file_ms = clock_steady_ms();
+	if (!p->evidence_on || c->role != ROLE_ENGINE ||
+	    evidence_next(&p->evidence, c->number, packet_time(c->file_ns), p->s->config->pcap_file_bytes, &fd, name, &err) < 0) {
+		snprintf(answer.trouble, sizeof answer.trouble, "%s", *err.text ? err.text : "no evidence is kept");
+		if (*err.text)
+			say("%s", err.text);
+	} else {
+		snprintf(answer.name, sizeof answer.name, "%s", name);
+	}
+	(void)message_send(c->control, MESSAGE_OPENED_, 0, &answer, sizeof answer, fd);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void evidence_tend(struct parent *p)
+{
+	struct gs_error err = { 0 };
+
+	for (unsigned i = 0; i < p->n; i++) {
+		struct child *c = &p->children[i];
+		if (c->file_asked && c->control >= 0 && clock_steady_ms() - c->file_ms >= EVIDENCE_PAUSE_MS)
+			evidence_answer(p, c);
+	}
+	if (!p->evidence_on || clock_steady_ms() < p->next_evidence_ms)
+		return;
+	p->next_evidence_ms = clock_steady_ms() + 60000;
+	p->evidence.max_bytes = p->s->config->pcap_max_bytes;
+	if (evidence_tick(&p->evidence, NULL, &err) < 0)
+		say("%s", err.text);
 }
 
 static void child_listen(struct parent *p, struct child *c)
@@ -233,8 +313,14 @@ static void child_listen(struct parent *p, struct child *c)
 		case MESSAGE_STATUS_:
 			c->status = p->in.body.status;
 			break;
+		case MESSAGE_OPEN_:
+			c->file_asked = true;
+			c->file_ns = p->in.body.open.time_ns;
+			break;
 		case MESSAGE_STORE_:
 			p->store = p->in.body.store;
+			break;
+		case MESSAGE_ACK_: /* the teller's sign of life */
 			break;
 		default:
 			r = MESSAGE_BAD;
@@ -347,9 +433,42 @@ static void counters_say(struct parent *p)
 	}
 }
 
+static void on_found(void *arg, bool bad, const char *sentence)
+{
+	say(bad ? "%s" : "warning: %s", sentence);
+}
+
+static void on_change(void *arg, const struct config_key *key, bool live)
+{
+	if (!live)
+		say("configuration: %s in [%s] cannot change while the sensor runs; it is as before until the next start", key->key, key->section);
+}
+
+/* The file again, whole or not at all. Children that run are told what is for them; those that start later have it all. */
+static void config_again(struct parent *p)
+{
+	struct sensor_config *fresh;
+	struct gs_error err = { 0 };
+
+	if (config_of_options(p->s->options, on_found, NULL, &fresh, &err) < 0) {
+		say("%s; the configuration stays as it was", err.text);
+		return;
+	}
+	if (config_renew(fresh, p->s->config, on_change, NULL, &err) < 0) {
+		say("%s; the configuration stays as it was", err.text);
+		config_free(fresh);
+		return;
+	}
+	p->s->config = fresh; /* the one before stays: options point into it */
+	const struct message_limits limits = { fresh->retention_age_s, fresh->retention_bytes };
+	if (writer_of(p)->pid)
+		(void)message_send(writer_of(p)->control, MESSAGE_LIMITS_, 0, &limits, sizeof limits, -1);
+}
+
 static void reload(struct parent *p)
 {
 	notify_send(&p->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_steady_ms() * 1000);
+	config_again(p);
 	for (unsigned i = 0; i < p->n; i++)
 		if (p->children[i].pid)
 			(void)message_send(p->children[i].control, MESSAGE_RELOAD_, 0, &(struct message_nothing){ 0 }, sizeof(struct message_nothing), -1);
@@ -443,7 +562,7 @@ static void children_tend(struct parent *p)
 		}
 		if (c->pid || p->stopping || now < c->next_ms)
 			continue;
-		if (c->role == ROLE_ENGINE && !writer_of(p)->was_ready) /* a store that cannot be opened ends the program before anything is captured */
+		if (c->role != ROLE_WRITER && !writer_of(p)->was_ready) /* a store that cannot be opened ends the program before anything is captured */
 			continue;
 		if (c->gone && !interface_there(p, c))
 			c->next_ms = now + 1000;
@@ -526,9 +645,13 @@ static int idle_ms(const struct parent *p)
 
 	if (p->stopping)
 		left = 100;
-	for (unsigned i = 0; i < p->n; i++)
-		if (!p->children[i].pid && p->children[i].next_ms - now < left)
-			left = p->children[i].next_ms - now;
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct child *c = &p->children[i];
+		if (!c->pid && c->next_ms - now < left)
+			left = c->next_ms - now;
+		if (c->file_asked && c->file_ms + EVIDENCE_PAUSE_MS - now < left)
+			left = c->file_ms + EVIDENCE_PAUSE_MS - now;
+	}
 	if (p->notify.watchdog_us && p->next_watchdog_ms - now < left)
 		left = p->next_watchdog_ms - now;
 	return left < 10 ? 10 : (int)left;
@@ -548,17 +671,28 @@ int parent_run(struct sensor *s)
 	p->children[p->n++] = (struct child){ .role = ROLE_WRITER, .control = -1 };
 	for (unsigned i = 0; i < s->n_engines; i++)
 		p->children[p->n++] = (struct child){ .role = ROLE_ENGINE, .number = i, .control = -1 };
+	p->children[p->n++] = (struct child){ .role = ROLE_TELLER, .control = -1 };
 	notify_open(&p->notify);
 	if (signals_open(p) < 0) {
 		say("cannot wait for signals: %s", strerror(errno));
 		free(p);
 		return EXIT_RIGHTS;
 	}
+	if (*s->config->pcap_dir) {
+		struct gs_error err = { 0 };
+		p->evidence_on = evidence_open(&p->evidence, s->config->pcap_dir, s->config->sensor, s->config->pcap_max_bytes, &err) == 0;
+		if (!p->evidence_on) {
+			say("%s", err.text);
+			free(p);
+			return EXIT_CONFIG;
+		}
+	}
 	while (!p->stopping || any_run(p)) {
 		children_tend(p);
 		if (p->stopping)
 			stop_tend(p);
 		service_tell(p);
+		evidence_tend(p);
 		fds[0] = (struct pollfd){ p->signals, POLLIN, 0 };
 		for (unsigned i = 0; i < p->n; i++)
 			fds[i + 1] = (struct pollfd){ p->children[i].control, POLLIN, 0 };
@@ -571,6 +705,8 @@ int parent_run(struct sensor *s)
 	}
 	const int code = p->code;
 	close(p->signals);
+	if (p->evidence_on)
+		evidence_close(&p->evidence);
 	free(p);
 	return code;
 }

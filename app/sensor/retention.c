@@ -58,6 +58,14 @@ static void tell(struct retention *r, struct gs_time now, const struct gs_prune_
 	r->told_at = now;
 }
 
+bool retention_due(const struct retention *r, struct gs_time now)
+{
+	const bool age = r->age_s && (now.ns >= r->next_age.ns || r->next_age.ns > now.ns + RETENTION_AGE_S * GS_NS_PER_S);
+	const bool size = r->max_bytes && (now.ns >= r->next_size.ns || r->next_size.ns > now.ns + RETENTION_LOOK_S * GS_NS_PER_S);
+
+	return r->busy || age || size;
+}
+
 int retention_tick(struct retention *r, struct gs_store *st, struct gs_time now, char *said, size_t size, struct gs_error *err)
 {
 	struct gs_prune_result res = { 0 };

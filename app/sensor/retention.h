@@ -27,6 +27,9 @@ struct retention {
 
 void retention_init(struct retention *r, uint64_t age_s, uint64_t max_bytes);
 
+/* Whether retention_tick would look at more than the clock now: the caller commits first, only then. */
+bool retention_due(const struct retention *r, struct gs_time now);
+
 /*
  * One step. now: wall clock. Where there is something to tell a person, `said` (size octets) gets a sentence, else "". Result 0, or negative with a sentence: of the store; calling again later is
  * right.

@@ -186,6 +186,12 @@ static const int calls_writer[] = {
 	SCMP_SYS(fchmodat), SCMP_SYS(umask), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(sysinfo),
 };
 
+/* Beside the writer's: the socket of the metrics, the size of the terminal. No way to make another socket but by accepting. */
+static const int calls_teller[] = {
+	SCMP_SYS(accept4), SCMP_SYS(accept), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+	SCMP_SYS(shutdown), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(sendfile),
+};
+
 /* What nothing here ever does: whoever tries has taken the process over. */
 static const int calls_never[] = {
 	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(bpf),
@@ -216,7 +222,7 @@ static int rules_memory(scmp_filter_ctx f)
 	return r < 0 ? r : seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
-static int rules_engine(scmp_filter_ctx f, int packet_fd)
+static int rules_engine(scmp_filter_ctx f, int packet_fd, bool writes)
 {
 	static const unsigned long controls[] = { SIOCGIFFLAGS, SIOCGIFNAME, SIOCGIFINDEX, SIOCGIFMTU, SIOCETHTOOL };
 	const struct scmp_arg_cmp not_packet = SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)packet_fd);
@@ -228,6 +234,10 @@ static int rules_engine(scmp_filter_ctx f, int packet_fd)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO)); /* last words of the C library */
 	if (r == 0)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(writev), 1, SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO));
+	if (r == 0 && writes)
+		r = packet_fd < 0 ? seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(write), 0) : seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, not_packet);
+	if (r == 0 && writes)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ftruncate), 0);
 	if (r == 0)
 		r = packet_fd < 0 ? seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg), 0) : seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg), 1, not_packet);
 	if (r == 0)
@@ -247,7 +257,11 @@ static int lock_calls(const struct sandbox_options *o, struct sandbox_state *ret
 	if (r == 0)
 		r = RULES(f, SCMP_ACT_KILL_PROCESS, calls_never);
 	if (r == 0)
-		r = o->role == ROLE_ENGINE ? rules_engine(f, o->packet_fd) : RULES(f, SCMP_ACT_ALLOW, calls_writer);
+		r = o->role == ROLE_ENGINE ? rules_engine(f, o->packet_fd, o->writes) : RULES(f, SCMP_ACT_ALLOW, calls_writer);
+	if (r == 0 && o->role == ROLE_TELLER)
+		r = RULES(f, SCMP_ACT_ALLOW, calls_teller);
+	if (r == 0 && o->role == ROLE_TELLER)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, TIOCGWINSZ));
 	if (r == 0)
 		r = seccomp_load(f);
 	seccomp_release(f);

@@ -22,6 +22,7 @@ struct sandbox_user {
 
 struct sandbox_options {
 	enum sensor_role role;
+	bool writes;    /* engine: to files that the parent opened */
 	int packet_fd;  /* engine: the capture's socket, that nothing may be sent on; -1: none */
 	const char *write[SANDBOX_PATHS]; /* folders whose files may be read, written, made and removed */
 	unsigned n_write;

@@ -33,6 +33,7 @@ struct sensor {
 /* A child's life; control is its socket to the parent. Result: exit status. */
 int engine_run(const struct sensor *s, unsigned number, int control);
 int writer_run(const struct sensor *s, int control);
+int teller_run(const struct sensor *s, int control);
 
 /* Until a signal or the end of a child that is needed. Result: exit code of the program. */
 int parent_run(struct sensor *s);

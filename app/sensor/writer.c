@@ -2,12 +2,15 @@
  * writer.c - the one process that may write the store, and may do nothing else
  *
  * Takes the streams of the engines, commits about once a second or every 64 Ki rows, and acknowledges what is committed. All of the sensor's rows are of one live input,
- * begun anew each day (an epoch, engine.c); its balance is the sum of what the engines told, with the number of rows as counted here.
+ * begun anew each day (an epoch, engine.c). What its balance says of packets in sightings is counted here, row by row, so that it agrees with the rows after every commit; what
+ * became of the others is what the engines told.
  *
  * Any trouble with the store ends this process with a sentence. Nothing is lost by that: a failed transaction took back what was not acknowledged, the engines keep it, and
  * the next writer, which the parent starts after a pause, is given it again. So there is one way to recover, and it is the one that a kill takes too.
  */
 #include "sensor/sensor.h"
+
+#include "sensor/retention.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -22,6 +25,8 @@
 #define ROUND_MESSAGES 64       /* of one engine between two looks at the others */
 #define SETTLE_S 300            /* rollups are brought up to the last row so often */
 #define DATABASES_S 60          /* looked at for new editions */
+#define ROOM_STEPS 16           /* of pruning, when there is no room */
+#define STORE_CACHE_BYTES (16u << 20) /* rows are added at the end: more would only be slow to fill */
 #define OLD_BOTS 65536u         /* processes of engines that died, in this input */
 #define EPOCH_MOST_S 60         /* that engines may take to end an epoch; then it ends without the one that does not */
 #define DAY_NS (INT64_C(86400) * GS_NS_PER_S)
@@ -63,6 +68,7 @@ struct writer {
 	ino_t inode;
 	uint16_t sensor;
 	struct bots old;
+	struct retention retention;
 	struct peer peers[SENSOR_ENGINES_MAX];
 	struct message in;
 };
@@ -295,11 +301,14 @@ static int sightings_take(struct writer *w, struct peer *p, struct gs_error *err
 {
 	struct gs_sighting *s = w->in.body.sightings;
 	const size_t n = message_count(&w->in);
-	uint64_t packets = 0;
+	uint64_t packets = 0, bytes = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		s[i].sensor = w->sensor;
+		if (s[i].fidelity != GS_FIDELITY_PACKET)
+			continue;
 		packets += s[i].packets;
+		bytes += s[i].bytes;
 	}
 	int r = w->sink.take(w->sink.arg, s, n, err);
 	if (r < 0)
@@ -307,8 +316,19 @@ static int sightings_take(struct writer *w, struct peer *p, struct gs_error *err
 	p->open -= packets < p->open ? packets : p->open;
 	w->rows_since += n;
 	w->run.sightings += n;
+	w->run.packets += packets;
+	w->run.in_sightings += packets;
+	w->run.sighting_bytes += bytes;
 	w->packets += packets;
 	return 0;
+}
+
+/* All but what sightings_take counts. */
+static void balance_take(struct writer *w, struct gs_tally *added)
+{
+	added->packets -= added->in_sightings;
+	added->in_sightings = added->sighting_bytes = added->sightings = 0;
+	gs_tally_add(&w->run, added);
 }
 
 static int message_take(struct writer *w, struct peer *p, struct gs_error *err)
@@ -318,8 +338,7 @@ static int message_take(struct writer *w, struct peer *p, struct gs_error *err)
 	case MESSAGE_SIGHTINGS_:
 		return sightings_take(w, p, err);
 	case MESSAGE_BALANCE_:
-		w->in.body.balance.added.sightings = 0; /* rows are counted here */
-		gs_tally_add(&w->run, &w->in.body.balance.added);
+		balance_take(w, &w->in.body.balance.added);
 		p->open = w->in.body.balance.open_packets;
 		return 0;
 	case MESSAGE_BOTS_:
@@ -442,6 +461,8 @@ static void parent_listen(struct writer *w)
 			w->stop = true;
 		else if (w->in.head.type == MESSAGE_RELOAD_)
 			databases_again(w, true);
+		else if (w->in.head.type == MESSAGE_LIMITS_)
+			retention_init(&w->retention, w->in.body.limits.retention_age_s, w->in.body.limits.retention_bytes);
 	}
 	if (r < 0) { /* the parent is gone: engines end too, and say so */
 		w->control = -1;
@@ -477,6 +498,7 @@ static bool still_there(const struct writer *w)
 
 static int second(struct writer *w, struct gs_error *err)
 {
+	char said[400] = "";
 	int r = 0;
 
 	if (!still_there(w))
@@ -486,7 +508,15 @@ static int second(struct writer *w, struct gs_error *err)
 		databases_again(w, false);
 	if (w->day != clock_wall_ns() / DAY_NS)
 		epoch_ask(w);
-	if (w->seconds % SETTLE_S == 0)
+	const struct gs_time now = { clock_wall_ns() };
+	const bool due = retention_due(&w->retention, now);
+	if (due && w->dirty) /* pruning is a transaction of its own */
+		r = commit(w, false, err);
+	if (due && r == 0)
+		r = retention_tick(&w->retention, w->store, now, said, sizeof said, err);
+	if (r == 0 && *said)
+		told(w, NOTICE_INFO, 0, "store.pruned", said);
+	if (r == 0 && w->seconds % SETTLE_S == 0)
 		r = gs_store_settle(w->store, err);
 	status_send(w);
 	return r;
@@ -601,11 +631,28 @@ static int closed_in(struct writer *w, struct gs_error *err)
 	return sandbox_lock(&so, &state, err);
 }
 
-static void ended(struct writer *w, const struct gs_error *err, int r)
+/* On a full disk or quota the oldest rows go, where the configuration allows it: the next writer finds room then. Input and open transaction are given up. */
+static void make_room(struct writer *w)
+{
+	struct gs_error err = { 0 };
+	unsigned steps = 0;
+
+	gs_input_drop(w->input);
+	w->input = NULL;
+	while (steps < ROOM_STEPS && retention_full(&w->retention, w->store, &err) == 0)
+		steps++;
+	if (steps)
+		told(w, NOTICE_INFO, 0, "store.room", "the oldest rows went to make room, as the configuration allows; their hourly sums stay");
+	else
+		told(w, NOTICE_TROUBLE, 0, "store.noroom", err.text);
+}
+
+/* What fails before the first row is the user's to put right, if it fails at the start of the program: the parent knows. */
+static void ended(struct writer *w, const struct gs_error *err, int r, bool ready)
 {
 	const bool full = w->store && gs_store_full(w->store);
 
-	child_notice(w->control, ROLE_WRITER, 0, r == GS_ERR_USAGE || r == GS_ERR_CONFIG || r == GS_ERR_FORMAT ? NOTICE_FATAL : NOTICE_TROUBLE,
+	child_notice(w->control, ROLE_WRITER, 0, ready ? NOTICE_TROUBLE : NOTICE_FATAL,
 	             (unsigned)store_exit_code(r), full ? "store.full" : "store.failed", "%s", err->text);
 }
 
@@ -619,11 +666,14 @@ int writer_run(const struct sensor *s, int control)
 		return CHILD_BROKEN;
 	w->s = s;
 	w->options = *s->options;
+	w->options.store_cache_bytes = STORE_CACHE_BYTES;
+	w->options.own_databases = true; /* one that is overwritten in place must not take this process with it */
 	w->control = control;
 	w->teller = -1;
 	for (unsigned e = 0; e < SENSOR_ENGINES_MAX; e++)
 		w->peers[e].fd = -1;
 	input_name(w);
+	retention_init(&w->retention, s->config->retention_age_s, s->config->retention_bytes);
 	int r = sandbox_user(&s->writer_user, &state, &err);
 	if (r == 0)
 		r = opened(w, &err);
@@ -631,7 +681,8 @@ int writer_run(const struct sensor *s, int control)
 		r = closed_in(w, &err);
 	if (r == 0)
 		r = input_begin(w, &err);
-	if (r == 0) {
+	const bool ready = r == 0;
+	if (ready) {
 		(void)message_send(control, MESSAGE_READY_, 0, &(struct message_nothing){ 0 }, sizeof(struct message_nothing), -1);
 		w->next_second_ms = w->next_commit_ms = clock_steady_ms() + 1000;
 		r = rounds(w, &err);
@@ -639,7 +690,9 @@ int writer_run(const struct sensor *s, int control)
 	if (r == 0)
 		r = commit(w, true, &err);
 	if (r < 0) {
-		ended(w, &err, r);
+		ended(w, &err, r, ready);
+		if (w->store && gs_store_full(w->store))
+			make_room(w);
 		return CHILD_BROKEN;
 	}
 	status_send(w);

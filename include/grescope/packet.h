@@ -39,6 +39,7 @@ struct gs_frame {
 	uint32_t linktype; /* as in the file: enum gs_linktype or a number of the registry */
 	uint32_t sampling; /* one frame in this many was captured; 1 where nothing says otherwise */
 	uint64_t number;   /* 1-based count in its file, as packet analysers number frames */
+	bool undated;      /* the file has no time for it: ts means nothing */
 };
 
 /* What a frame turned out to be. */

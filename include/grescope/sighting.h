@@ -67,6 +67,10 @@ struct gs_sighting {
 	uint32_t sources;         /* 1; where folded an estimate (HyperLogLog) */
 	uint16_t sensor;          /* id that the caller gives names to; 0 the only or unnamed one */
 	uint16_t gre_payload_len; /* version 1: payload length of the first packet, also in the high half of gre_key */
+	union {
+		uint64_t spread;  /* while its window is open: where inner addresses fell (gs_classify_spread); 0 once it is passed on */
+		uint64_t summed;  /* of a sum: sightings added up; 0: it is one itself */
+	};
 	struct gs_addr inner_src, inner_dst;
 	uint16_t inner_sport, inner_dport;
 	uint8_t inner_proto, inner_ttl;
@@ -75,15 +79,11 @@ struct gs_sighting {
 	uint8_t bot_kind;         /* enum gs_bot_kind */
 	uint8_t byte_order;       /* of a proven generator: 0 unknown, 1 little, 2 big endian */
 	uint64_t bot_hi, bot_lo;  /* the bot's identifier: seed or stream position */
-	union {
-		uint64_t spread;  /* while its window is open: where inner addresses fell (gs_classify_spread); 0 once it is passed on */
-		uint64_t summed;  /* of a sum: sightings added up; 0: it is one itself */
-	};
 };
 
 #define GS_SIGHTING_KEY_LEN (offsetof(struct gs_sighting, gre_key) + sizeof(uint32_t))
 _Static_assert(GS_SIGHTING_KEY_LEN == 44, "the key has no padding");
-_Static_assert(offsetof(struct gs_sighting, has) <= 128 && sizeof(struct gs_sighting) == 192, "three cache lines, the busy ones first");
+_Static_assert(offsetof(struct gs_sighting, spread) + sizeof(uint64_t) <= 128 && sizeof(struct gs_sighting) == 192, "three cache lines, the busy ones first");
 
 const char *gs_fidelity_word(unsigned fidelity);
 

@@ -49,6 +49,7 @@ struct gs_tally {
 	uint64_t records_bad;        /* such as name protocol 47 but could not be understood */
 	uint64_t records_other;      /* rows of raw data that name another protocol */
 	uint64_t clock_saturated;    /* time stamps outside gs_time's range */
+	uint64_t undated;            /* packets in sightings for which the file has no time: they stand at the beginning of 1970 */
 	uint64_t dropped[GS_DROP_COUNT]; /* by a sensor, packets (BELOW: frames of any protocol) */
 };
 

@@ -69,7 +69,8 @@ enum gs_class {
 	X(ONE_PREFIX, "one-prefix")   /* inner destinations in one prefix */                                                     \
 	X(CONTROL, "control")         /* the control channel was seen */                                                         \
 	X(NESTED, "nested")           /* tunnel in tunnel */                                                                     \
-	X(CONTROL_CALL, "control-call") /* the control channel named this packet's call */
+	X(CONTROL_CALL, "control-call") /* the control channel named this packet's call */                                       \
+	X(FORGED, "forged-sources")   /* one of a crowd of outer sources, impossible ones among them */
 
 enum gs_evidence {
 #define X(name, word) GS_EVIDENCE_##name##_BIT,

@@ -54,6 +54,7 @@ enum gs_alert_kind {
 	X(CLOCK, "clock", false, "the clock was set")                                                                            \
 	X(SILENCE, "silence", true, "no packet for longer than chance explains")                                                 \
 	X(NETWORKS, "networks", true, "more networks than are kept apart")                                                       \
+	X(SINK, "sink", true, "alerts do not get to where they are to go")                                                       \
 	X(OTHER, "other", false, "anything else a process had to say")
 
 enum gs_trouble {
@@ -101,6 +102,9 @@ const char *gs_alert_kind_word(unsigned kind);
 const char *gs_alert_phase_word(unsigned phase);
 const char *gs_alert_level_word(unsigned level);
 const char *gs_trouble_word(unsigned trouble);
+
+/* Foreign text for a person: controls, broken UTF-8 and what hides or turns text replaced, cut to size at a character. */
+void gs_alert_clean(char *out, size_t size, const char *text);
 
 /* One object of one line, no newline: docs/alerts.md has its schema. sensor: the vantage point's name, "" unnamed. */
 void gs_alert_json(struct gs_buf *b, const struct gs_alert *a, const char *sensor);

@@ -60,6 +60,7 @@ void gs_alerts_free(struct gs_alerts *a)
 	if (a->bad_prefixes.slots)
 		gs_map_done(&a->bad_prefixes);
 	free(a->bad);
+	free(a->bad_asns);
 	free(a);
 }
 
@@ -116,8 +117,8 @@ void gs_alerts_pulse(struct gs_alerts *a, const struct gs_pulse_second *s)
 	a->now = s->end;
 	if (s->bots > a->bots)
 		bot_seen(a, NULL, s);
-	a->bots = s->bots;
 	floods_pulse(a, s);
+	a->bots = s->bots;
 	for (unsigned i = 0; i < s->n_sources; i++) {
 		const struct gs_pulse_talker *t = &s->source[i];
 		const struct flood *f = &a->floods[t->class_];
@@ -173,8 +174,8 @@ void gs_alerts_trouble(struct gs_alerts *a, enum gs_trouble trouble, bool on, co
 	al = alert_make(a, GS_ALERT_TROUBLE, level_of(trouble));
 	al.trouble = (uint8_t)trouble;
 	al.phase = lasts(trouble) ? GS_ALERT_BEGIN : GS_ALERT_ONCE;
-	alert_clean(al.subject, sizeof al.subject, subject);
-	alert_clean(al.text, sizeof al.text, text);
+	gs_alert_clean(al.subject, sizeof al.subject, subject);
+	gs_alert_clean(al.text, sizeof al.text, text);
 	snprintf(al.key, sizeof al.key, "sensor:%s%s%.40s", gs_trouble_word(trouble), al.subject[0] ? ":" : "", al.subject);
 	i = slot_find(a, al.key);
 	if (on && (i < 0 || a->slots[i].state != SLOT_ACTIVE)) {
@@ -187,7 +188,6 @@ void gs_alerts_trouble(struct gs_alerts *a, enum gs_trouble trouble, bool on, co
 	} else if (on) {
 		a->slots[i].last = now;
 		a->slots[i].restored = false;
-		a->next_id--; /* nothing new */
 	} else if (i >= 0 && a->slots[i].state == SLOT_ACTIVE) {
 		a->slots[i].state = SLOT_HELD;
 		a->slots[i].last = now;

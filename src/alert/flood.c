@@ -143,7 +143,7 @@ static void flood_begin(struct gs_alerts *a, unsigned class_, struct flood *f, c
 	al.begin = f->begin;
 	al.rate = rate;
 	al.usual = usual_of(f);
-	al.processes = a->bots > f->bots_before ? a->bots - f->bots_before : 0;
+	al.processes = s->bots > f->bots_before ? s->bots - f->bots_before : 0;
 	if (source)
 		al.source = source->addr;
 	if (target)
@@ -171,7 +171,7 @@ static void flood_goes_on(struct gs_alerts *a, unsigned class_, struct flood *f,
 	add(a, f, class_, c, s, rate);
 	f->open_s += dt;
 	slot->a.rate = rate;
-	slot->a.processes = a->bots > f->bots_before ? a->bots - f->bots_before : slot->a.processes;
+	slot->a.processes = s->bots > f->bots_before ? s->bots - f->bots_before : slot->a.processes;
 	if (rate >= f->threshold / 2) {
 		f->below_s = 0;
 		slot->last = a->now;

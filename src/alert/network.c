@@ -116,8 +116,8 @@ static void bucket_tick(struct gs_alerts *a, unsigned which)
 static void name_network(struct gs_alert *al, const struct gs_alert_network *w)
 {
 	al->asn = w->asn;
-	alert_clean(al->network, sizeof al->network, w->name);
-	alert_clean(al->country, sizeof al->country, w->country);
+	gs_alert_clean(al->network, sizeof al->network, w->name);
+	gs_alert_clean(al->country, sizeof al->country, w->country);
 }
 
 /* "AS64496 (Example, DE)" */
@@ -155,13 +155,22 @@ static void note_length(uint8_t *lengths, uint8_t len)
 	lengths[n + 1] = 255;
 }
 
+static int by_asn(const void *x, const void *y)
+{
+	const struct bad_asn *a = x, *b = y;
+	return a->asn < b->asn ? -1 : a->asn > b->asn;
+}
+
 int networks_bad(struct gs_alerts *a, const struct gs_alerts_options *o, struct gs_error *err)
 {
 	struct bad *bad = calloc(o->n_bad ? o->n_bad : 1, sizeof *bad);
+	struct bad_asn *asns = calloc(o->n_bad ? o->n_bad : 1, sizeof *asns);
 	struct gs_map prefixes;
+	unsigned n_asns = 0;
 
-	if (!bad || gs_map_init(&prefixes, sizeof(struct bad_key), sizeof(struct bad_entry), (size_t)1 << 20, 0) < 0) {
+	if (!bad || !asns || gs_map_init(&prefixes, sizeof(struct bad_key), sizeof(struct bad_entry), (size_t)1 << 20, 0) < 0) {
 		free(bad);
+		free(asns);
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	}
 	memset(a->bad_lengths, 255, sizeof a->bad_lengths);
@@ -171,6 +180,7 @@ int networks_bad(struct gs_alerts *a, const struct gs_alerts_options *o, struct 
 		bad[i].last = NO_TIME;
 		if (b->by_asn) {
 			snprintf(bad[i].name, sizeof bad[i].name, "AS%u", b->asn);
+			asns[n_asns++] = (struct bad_asn){ b->asn, i };
 		} else {
 			const struct bad_key key = { .prefix = b->prefix };
 			bool is_new;
@@ -189,6 +199,10 @@ int networks_bad(struct gs_alerts *a, const struct gs_alerts_options *o, struct 
 	if (a->bad_prefixes.slots)
 		gs_map_done(&a->bad_prefixes);
 	free(a->bad);
+	free(a->bad_asns);
+	qsort(asns, n_asns, sizeof *asns, by_asn);
+	a->bad_asns = asns;
+	a->n_bad_asns = n_asns;
 	a->bad_prefixes = prefixes;
 	a->bad = bad;
 	a->n_bad = o->n_bad;
@@ -209,16 +223,16 @@ static struct bad *bad_find(struct gs_alerts *a, const struct gs_addr *src, uint
 	}
 	if (best)
 		return &a->bad[best->number];
-	for (unsigned i = 0; asn && i < a->n_bad; i++)
-		if (a->bad[i].what.by_asn && a->bad[i].what.asn == asn)
-			return &a->bad[i];
-	return NULL;
+	const struct bad_asn *named = asn ? bsearch(&(struct bad_asn){ .asn = asn }, a->bad_asns, a->n_bad_asns, sizeof *named, by_asn) : NULL;
+	return named ? &a->bad[named->number] : NULL;
 }
 
-static void bad_seen(struct gs_alerts *a, struct bad *b, const struct gs_addr *src, uint8_t class_, const struct gs_alert_network *w)
+static void bad_seen(struct gs_alerts *a, struct bad *b, const struct gs_addr *src, uint8_t class_, const struct gs_alert_network *w, struct gs_time seen)
 {
 	char addr[GS_ADDR_TEXT_MAX], network[GS_ALERT_NAME_MAX + 32];
 
+	if (b->last.ns != NO_TIME.ns && seen.ns <= b->last.ns && a->now.ns >= b->last.ns) /* a sighting of packets that a pulse has told of */
+		return;
 	if (b->last.ns != NO_TIME.ns && a->now.ns >= b->last.ns && a->now.ns - b->last.ns < (int64_t)a->o.quiet_s * GS_NS_PER_S) {
 		b->folded++;
 		a->counters.folded++;
@@ -277,7 +291,7 @@ static struct network *network_get(struct gs_alerts *a, uint32_t asn, int32_t ho
 }
 
 /* Whoever it is: named, or never seen before? The record, if it has one. */
-static struct network *look_at(struct gs_alerts *a, const struct gs_addr *src, uint8_t class_, int32_t hour, struct gs_alert_network *w)
+static struct network *look_at(struct gs_alerts *a, const struct gs_addr *src, uint8_t class_, struct gs_time seen, struct gs_alert_network *w)
 {
 	bool is_new;
 
@@ -287,13 +301,13 @@ static struct network *look_at(struct gs_alerts *a, const struct gs_addr *src, u
 	if (a->n_bad) {
 		struct bad *b = bad_find(a, src, w->asn);
 		if (b)
-			bad_seen(a, b, src, class_, w);
+			bad_seen(a, b, src, class_, w, seen);
 	}
 	if (!w->asn) {
 		a->counters.unattributed++;
 		return NULL;
 	}
-	struct network *n = network_get(a, w->asn, hour, &is_new);
+	struct network *n = network_get(a, w->asn, hour_of(seen), &is_new);
 	if (n && is_new)
 		tell_new(a, src, class_, w);
 	return n;
@@ -302,7 +316,7 @@ static struct network *look_at(struct gs_alerts *a, const struct gs_addr *src, u
 void network_seen(struct gs_alerts *a, const struct gs_addr *src, uint8_t class_)
 {
 	struct gs_alert_network w;
-	look_at(a, src, class_, hour_of(a->now), &w);
+	look_at(a, src, class_, a->now, &w);
 }
 
 /* ---- surges ---- */
@@ -404,7 +418,7 @@ void network_count(struct gs_alerts *a, const struct gs_sighting *s)
 		a->counters.forged++;
 		return;
 	}
-	struct network *n = look_at(a, &s->src, s->class_, hour, &w);
+	struct network *n = look_at(a, &s->src, s->class_, s->last, &w);
 	if (!n)
 		return;
 	const uint32_t packets = s->packets > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)s->packets;

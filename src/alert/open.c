@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-void alert_clean(char *out, size_t size, const char *text)
+void gs_alert_clean(char *out, size_t size, const char *text)
 {
 	struct gs_buf b = { 0 };
 	uint32_t c;
@@ -35,19 +35,21 @@ void alert_text(char *out, size_t size, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
-	alert_clean(out, size, text);
+	gs_alert_clean(out, size, text);
 }
 
 struct gs_alert alert_make(struct gs_alerts *a, enum gs_alert_kind kind, enum gs_alert_level level)
 {
 	return (struct gs_alert){
-		.id = a->next_id++, .kind = (uint8_t)kind, .phase = kind == GS_ALERT_FLOOD || kind == GS_ALERT_NETWORK_SURGE || kind == GS_ALERT_TROUBLE ? GS_ALERT_BEGIN : GS_ALERT_ONCE, .level = (uint8_t)level, .class_ = GS_CLASS_COUNT, .trouble = GS_TROUBLE_COUNT,
+		.kind = (uint8_t)kind, .phase = kind == GS_ALERT_FLOOD || kind == GS_ALERT_NETWORK_SURGE || kind == GS_ALERT_TROUBLE ? GS_ALERT_BEGIN : GS_ALERT_ONCE, .level = (uint8_t)level, .class_ = GS_CLASS_COUNT, .trouble = GS_TROUBLE_COUNT,
 		.time = a->now, .begin = a->now, .end = NO_TIME,
 	};
 }
 
-void alert_tell(struct gs_alerts *a, const struct gs_alert *al)
+void alert_tell(struct gs_alerts *a, struct gs_alert *al)
 {
+	if (!al->id)
+		al->id = a->next_id++;
 	a->counters.told++;
 	a->sink.tell(a->sink.arg, al);
 }

@@ -62,6 +62,11 @@ struct bad {
 	uint64_t folded;
 };
 
+struct bad_asn {
+	uint32_t asn;
+	uint32_t number;          /* in bad */
+};
+
 /* GS_ALERT_BURST at once, then one an hour. */
 struct bucket {
 	double tokens;
@@ -97,6 +102,8 @@ struct gs_alerts {
 	uint8_t bad_lengths[2][130]; /* lengths that occur, for IPv4 and IPv6; ends with 255 */
 	struct bad *bad;
 	unsigned n_bad;
+	struct bad_asn *bad_asns;   /* by number */
+	unsigned n_bad_asns;
 	struct bucket buckets[BUCKETS];
 	struct silence silence;
 	struct gs_time bot_last;  /* a proven bot was last seen; NO_TIME: never */
@@ -106,12 +113,11 @@ struct gs_alerts {
 
 /* ---- open.c: the table of what is open; telling ---- */
 
-/* A fresh alert of a kind at a->now, with an id. */
+/* A fresh alert of a kind at a->now. */
 struct gs_alert alert_make(struct gs_alerts *a, enum gs_alert_kind kind, enum gs_alert_level level);
-void alert_tell(struct gs_alerts *a, const struct gs_alert *al);
+void alert_tell(struct gs_alerts *a, struct gs_alert *al); /* gives it an id, unless it has one */
 /* Sets text: controls and broken UTF-8 replaced, cut at a character. */
 void alert_text(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void alert_clean(char *out, size_t size, const char *text);
 
 /* The slot of a key, active or quiet; -1: none. */
 int slot_find(const struct gs_alerts *a, const char *key);

@@ -59,7 +59,7 @@ void gs_alerts_write(const struct gs_alerts *a, struct gs_buf *b)
 		gs_buf_printf(b, "bucket %u %lld %" PRId64 " %" PRIu64 " %" PRId64 " %u\n", i, micro(a->buckets[i].tokens), a->buckets[i].filled.ns, a->buckets[i].excess,
 		              a->buckets[i].excess_since.ns, a->buckets[i].wait_h);
 	for (unsigned i = 0; i < FLOODS; i++)
-		if (a->floods[i].weight > 0)
+		if (a->floods[i].usual > 0)
 			gs_buf_printf(b, "usual %s %lld %lld\n", class_word(i), micro(a->floods[i].usual), micro(a->floods[i].weight));
 	for (uint32_t i = 0; i < a->networks.count; i++) {
 		const struct network *n = gs_map_at(&a->networks, i);
@@ -294,17 +294,17 @@ static void read_part(struct reader *r, const char *name)
 	if (!al)
 		r->bad = true;
 	else if (strcmp(name, "+key") == 0)
-		alert_clean(al->key, sizeof al->key, r->at);
+		gs_alert_clean(al->key, sizeof al->key, r->at);
 	else if (strcmp(name, "+subject") == 0)
-		alert_clean(al->subject, sizeof al->subject, r->at);
+		gs_alert_clean(al->subject, sizeof al->subject, r->at);
 	else if (strcmp(name, "+network") == 0)
-		alert_clean(al->network, sizeof al->network, r->at);
+		gs_alert_clean(al->network, sizeof al->network, r->at);
 	else if (strcmp(name, "+country") == 0)
-		alert_clean(al->country, sizeof al->country, r->at);
+		gs_alert_clean(al->country, sizeof al->country, r->at);
 	else if (strcmp(name, "+class") == 0)
 		al->class_ = (uint8_t)class_of(r, r->at);
 	else if (strcmp(name, "+text") == 0)
-		alert_clean(al->text, sizeof al->text, r->at);
+		gs_alert_clean(al->text, sizeof al->text, r->at);
 	else
 		r->bad = true;
 	r->at += strlen(r->at);
@@ -366,12 +366,14 @@ static void forget(struct gs_alerts *a, const struct gs_alerts *before)
 {
 	struct gs_map networks = a->networks, prefixes = a->bad_prefixes;
 	struct bad *bad = a->bad;
+	struct bad_asn *asns = a->bad_asns;
 
 	gs_map_clear(&networks, 0);
 	memcpy(a, before, sizeof *a);
 	a->networks = networks;
 	a->bad_prefixes = prefixes;
 	a->bad = bad;
+	a->bad_asns = asns;
 	for (unsigned i = 0; i < a->n_bad; i++) {
 		bad[i].last = NO_TIME;
 		bad[i].folded = 0;

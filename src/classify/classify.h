@@ -43,6 +43,19 @@ static inline uint64_t gs_classify_spread(const struct gs_packet *p)
 /* The last word on a sighting whose window is over, set in place. False: the packets' own verdict stands. */
 bool gs_classify_window(struct gs_sighting *s);
 
+#define GS_CROWD_SOURCES 256 /* fewer sources say nothing */
+#define GS_CROWD_EACH 3      /* packets of each: one with more has a stream of its own */
+
+/* Sources with hardly a packet each that send GRE of one shape to one destination within a window: what none of their sightings shows alone. */
+struct gs_crowd {
+	uint64_t sources, packets;
+	struct gs_time first, last;
+	uint32_t blocks;     /* a bit for each of the 32 blocks of length 5 that an outer source fell into; IPv4 only */
+};
+
+/* Whether such a crowd, of class `unknown` each, is a flood from forged sources (rule flood-gre). Then *v is the verdict on all of them, else it is left alone. */
+bool gs_classify_crowd(const struct gs_crowd *c, struct gs_verdict *v);
+
 /* The verdict on a sighting from a source that saw no packet (fidelity flow or log), set in place. */
 void gs_classify_record(struct gs_sighting *s);
 

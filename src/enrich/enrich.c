@@ -94,6 +94,7 @@ struct gs_enrich {
 	struct gs_buf looked_in;
 	struct gs_addr last;
 	struct gs_origin last_origin;
+	bool own;
 };
 
 static void db_close(struct db *d)
@@ -153,7 +154,7 @@ static int db_open(struct gs_enrich *e, const char *path, struct db *ret, struct
 	if (r == 0)
 		r = mmdb_recognise(path, err);
 	if (r > 0)
-		r = mmdb_open(d.path, e->names, &d.mmdb, err);
+		r = mmdb_open(d.path, e->names, e->own, &d.mmdb, err);
 	else if (r == 0)
 		r = asn_table_open(d.path, e->names, &d.table, err);
 	if (r < 0) {
@@ -278,6 +279,7 @@ int gs_enrich_open(const struct gs_enrich_options *o, struct gs_enrich **ret, st
 	struct gs_enrich *e = calloc(1, sizeof *e);
 	if (!e)
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory for networks and places");
+	e->own = o->own;
 	e->opinions = o->opinions;
 	e->told = calloc(1, sizeof *e->told);
 	e->names = gs_strtab_new(MAX_NAMES, MAX_NAME_BYTES);
@@ -563,6 +565,15 @@ const char *gs_enrich_missing(const struct gs_enrich *e)
 	gs_buf_clear(b);
 	tell_absent(e, b);
 	tell_partial(e, b);
+	tell_damage(e, b);
+	return b->len ? gs_buf_text(b) : NULL;
+}
+
+const char *gs_enrich_damage(const struct gs_enrich *e)
+{
+	struct gs_buf *b = &e->told->text;
+
+	gs_buf_clear(b);
 	tell_damage(e, b);
 	return b->len ? gs_buf_text(b) : NULL;
 }

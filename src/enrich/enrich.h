@@ -20,6 +20,7 @@ struct gs_enrich_options {
 	size_t n_city_db;
 	const char *const *folders; /* searched, in order, for each kind that no file was named for; the first that has a kind gives it */
 	size_t n_folders;
+	bool own;                   /* for a process that runs for long: files are read into memory, so that it is no matter what becomes of them */
 	bool opinions;              /* keep named files that add no family too: for gs_enrich_opinions alone */
 };
 
@@ -62,6 +63,9 @@ unsigned gs_enrich_databases(const struct gs_enrich *e, struct gs_database ret[G
  * read at the first IPv6 address, is unsound.
  */
 const char *gs_enrich_missing(const struct gs_enrich *e);
+
+/* Of that sentence only what is damaged: files that were found and cannot be used, look-ups that met damage. NULL: nothing so far. Lives until the next call of either. */
+const char *gs_enrich_damage(const struct gs_enrich *e);
 
 /* Whether there is data of the kind at all, in whichever family. */
 bool gs_enrich_has_networks(const struct gs_enrich *e);

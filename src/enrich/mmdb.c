@@ -24,6 +24,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -168,6 +169,37 @@ static int open_checked(const char *path, MMDB_s *ret, struct gs_error *err)
 	return 0;
 }
 
+/* Puts memory of our own in the place of the mapped file. libmaxminddb unmaps it when it closes. */
+static int own_copy(const char *path, MMDB_s *db, struct gs_error *err)
+{
+	const size_t size = (size_t)db->file_size;
+	const uint8_t *was = db->file_content;
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t *copy = fd < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t got = 0;
+	ssize_t n = 1;
+
+	while (copy != MAP_FAILED && got < size && n > 0) {
+		n = pread(fd, copy + got, size - got, (off_t)got);
+		got += n > 0 ? (size_t)n : 0;
+	}
+	const int sys = errno;
+	if (fd >= 0)
+		close(fd);
+	if (copy == MAP_FAILED)
+		return gs_fail_errno(err, GS_ERR_NOMEM, sys, "cannot read %s into memory", path);
+	if (got < size) {
+		munmap(copy, size);
+		return gs_fail(err, GS_ERR_CONFIG, "%s became shorter while it was read", path);
+	}
+	mprotect(copy, size, PROT_READ);
+	db->file_content = copy;
+	db->data_section = copy + (db->data_section - was);
+	db->metadata_section = copy + (db->metadata_section - was);
+	munmap((void *)(uintptr_t)was, size);
+	return 0;
+}
+
 /* Layout -------------------------------------------------------------------------------------------------------------------------- */
 
 struct probe {
@@ -260,13 +292,18 @@ static void learn_families(struct mmdb *m)
 	m->has_v4 = !m->has_v6 || (db->ipv4_start_node.netmask == 96 && db->ipv4_start_node.node_value < db->metadata.node_count);
 }
 
-int mmdb_open(const char *path, struct gs_strtab *names, struct mmdb **ret, struct gs_error *err)
+int mmdb_open(const char *path, struct gs_strtab *names, bool own, struct mmdb **ret, struct gs_error *err)
 {
 	struct mmdb *m = calloc(1, sizeof *m);
 	if (!m)
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory for %s", path);
 	int r = open_checked(path, &m->db, err);
 	if (r < 0) {
+		free(m);
+		return r;
+	}
+	if (own && (r = own_copy(path, &m->db, err)) < 0) {
+		MMDB_close(&m->db);
 		free(m);
 		return r;
 	}

@@ -2,7 +2,7 @@
  * mmdb.h - one MaxMind DB file: networks, or places by city or by country
  *
  * The file is mapped: pages come in as they are asked for. Bring a new edition in by rename, as tools/fetch-data does; whoever truncates or
- * overwrites a file that is mapped kills its readers with SIGBUS, and nothing in here can help that.
+ * overwrites a file that is mapped kills its readers with SIGBUS. A process that runs for long has it read into memory instead (`own`).
  */
 #ifndef GS_ENRICH_MMDB_H
 #define GS_ENRICH_MMDB_H
@@ -22,8 +22,8 @@ struct mmdb;
 /* 1 if the file ends in MaxMind metadata, 0 if not (another format, or cut short), negative where it cannot be read. */
 int mmdb_recognise(const char *path, struct gs_error *err);
 
-/* Opens a recognised file and learns its kind and layout. Names is borrowed. */
-int mmdb_open(const char *path, struct gs_strtab *names, struct mmdb **ret, struct gs_error *err);
+/* Opens a recognised file and learns its kind and layout. Names is borrowed. own: in memory of this process, whatever becomes of the file. */
+int mmdb_open(const char *path, struct gs_strtab *names, bool own, struct mmdb **ret, struct gs_error *err);
 void mmdb_close(struct mmdb *m); /* NULL is fine */
 
 enum mmdb_kind mmdb_kind_of(const struct mmdb *m);

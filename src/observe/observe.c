@@ -21,6 +21,7 @@
 
 #define FOLD_ROWS 1024u
 #define HLLS (FOLD_ROWS + 3 * GS_CLASS_COUNT) /* the last: one per class and way it came */
+#define CROWD_BYTES ((size_t)256 << 10) /* some 2,500 destinations of a window; to those past it no crowd is seen: their packets stay `unknown` */
 #define PASS_ON 4096u /* sightings in one call of the sink */
 
 struct window {
@@ -33,14 +34,28 @@ struct window {
 
 struct fold {
 	struct gs_sighting s; /* key first: src is empty, GRE shape is empty */
+	uint32_t blocks;      /* as in gs_crowd */
 	struct gs_hll *hll;
 };
+
+/* Sources with hardly a packet each, by what they have in common. */
+struct crowd {
+	struct crowd_key {
+		struct gs_addr dst;
+		uint8_t via;
+		uint16_t gre_flags, gre_proto;
+	} key;
+	struct gs_crowd sum;
+	struct gs_verdict verdict; /* class 0: not judged */
+};
+_Static_assert(sizeof(struct crowd_key) == 22, "no padding: compared as octets");
 
 struct gs_observe {
 	struct gs_sighting_sink sink;
 	struct gs_watch *watch;
 	struct window now, before;
 	struct gs_map folds;
+	struct gs_map crowds;     /* of the window that is closing */
 	struct gs_hll *hlls;      /* FOLD_ROWS + one per class, made at the first fold */
 	int64_t window_ns;
 	size_t cap_bytes, peak_bytes;
@@ -64,7 +79,8 @@ int gs_observe_new(const struct gs_observe_options *o, const struct gs_sighting_
 	const size_t cap = o->memory_bytes - o->memory_bytes / 16;
 	if (gs_map_init(&ob->now.map, GS_SIGHTING_KEY_LEN, sizeof(struct gs_sighting), cap, ob->seed) < 0 ||
 	    gs_map_init(&ob->before.map, GS_SIGHTING_KEY_LEN, sizeof(struct gs_sighting), cap, ob->seed) < 0 ||
-	    gs_map_init(&ob->folds, GS_SIGHTING_KEY_LEN, sizeof(struct fold), 4 * HLLS * sizeof(struct fold), ob->seed) < 0) {
+	    gs_map_init(&ob->folds, GS_SIGHTING_KEY_LEN, sizeof(struct fold), 4 * HLLS * sizeof(struct fold), ob->seed) < 0 ||
+	    gs_map_init(&ob->crowds, sizeof(struct crowd_key), sizeof(struct crowd), CROWD_BYTES, ob->seed) < 0) {
 		gs_observe_free(ob);
 		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
 	}
@@ -79,6 +95,7 @@ void gs_observe_free(struct gs_observe *ob)
 	gs_map_done(&ob->now.map);
 	gs_map_done(&ob->before.map);
 	gs_map_done(&ob->folds);
+	gs_map_done(&ob->crowds);
 	free(ob->hlls);
 	free(ob);
 }
@@ -149,14 +166,65 @@ static void mark_two_way(struct window *w)
 	}
 }
 
+/* Whether a sighting may be one of a crowd, and of which. */
+static bool crowd_key_of(const struct window *w, const struct gs_sighting *s, struct crowd_key *ret)
+{
+	if (s->class_ != GS_CLASS_UNKNOWN || s->packets == 0 || s->packets > GS_CROWD_EACH || s->src.family != 4 || s->evidence & GS_EVIDENCE(TWO_WAY) ||
+	    (w->bots && gs_watch_is_waiting(token_of(s))))
+		return false;
+	*ret = (struct crowd_key){ .dst = s->dst, .via = s->via, .gre_flags = s->gre_flags, .gre_proto = s->gre_proto };
+	return true;
+}
+
+static void crowd_add(struct gs_crowd *c, const struct gs_sighting *s)
+{
+	c->first = c->sources == 0 || s->first.ns < c->first.ns ? s->first : c->first;
+	c->last = c->sources == 0 || s->last.ns > c->last.ns ? s->last : c->last;
+	c->sources++;
+	c->packets += s->packets;
+	c->blocks |= UINT32_C(1) << (s->src.b[0] >> 3);
+}
+
+/* Floods from forged sources: what their sightings have in common. Twice over the window, once to add up and once, where there is one, to say so. */
+static void settle_crowds(struct gs_observe *ob, struct window *w)
+{
+	struct crowd_key key;
+	bool is_new, any = false;
+
+	for (uint32_t i = 0; i < w->map.count; i++) {
+		const struct gs_sighting *s = gs_map_at(&w->map, i);
+		struct crowd *c = crowd_key_of(w, s, &key) ? gs_map_get(&ob->crowds, gs_map_hash(&ob->crowds, &key), &key, &is_new) : NULL;
+		if (c)
+			crowd_add(&c->sum, s);
+	}
+	for (uint32_t i = 0; i < ob->crowds.count; i++) {
+		struct crowd *c = gs_map_at(&ob->crowds, i);
+		any |= gs_classify_crowd(&c->sum, &c->verdict);
+	}
+	for (uint32_t i = 0; any && i < w->map.count; i++) {
+		struct gs_sighting *s = gs_map_at(&w->map, i);
+		const struct crowd *c = crowd_key_of(w, s, &key) ? gs_map_find(&ob->crowds, gs_map_hash(&ob->crowds, &key), &key) : NULL;
+		if (!c || !c->verdict.class_)
+			continue;
+		s->class_ = c->verdict.class_;
+		s->confidence = c->verdict.confidence;
+		s->evidence |= c->verdict.evidence;
+	}
+	gs_map_clear(&ob->crowds, CROWD_BYTES);
+}
+
 /* What the end of a window brings to light: waiting packets whose bot is known by now, and classes that hang on the rate. */
 static void settle_window(struct gs_observe *ob, struct window *w)
 {
 	const uint32_t n = w->map.count;
 
-	if (!w->bots && w->joined < GS_CLASSIFY_WINDOW_PACKETS - 1) /* as in floods from forged sources: no sighting has so many packets */
+	const bool single = w->joined < GS_CLASSIFY_WINDOW_PACKETS - 1; /* as in floods from forged sources: no sighting has so many packets */
+	if (!single)
+		mark_two_way(w);
+	if (n >= GS_CROWD_SOURCES)
+		settle_crowds(ob, w);
+	if (single && !w->bots)
 		return;
-	mark_two_way(w);
 	for (uint32_t i = 0; i < n; i++) {
 		struct gs_sighting *s = gs_map_at(&w->map, i), key;
 		if (!w->bots && s->packets < GS_CLASSIFY_WINDOW_PACKETS && !(s->evidence & GS_EVIDENCE(TWO_WAY)))
@@ -221,6 +289,20 @@ static int close_window(struct gs_observe *ob, struct window *w, struct gs_error
 	return 0;
 }
 
+/* A row of folded sources is a crowd by itself. */
+static void settle_fold(struct fold *fold)
+{
+	struct gs_sighting *s = &fold->s;
+	const struct gs_crowd sum = { .sources = s->sources, .packets = s->packets, .first = s->first, .last = s->last, .blocks = fold->blocks };
+	struct gs_verdict v;
+
+	if (s->class_ != GS_CLASS_UNKNOWN || s->dst.family != 4 || !gs_classify_crowd(&sum, &v))
+		return;
+	s->class_ = v.class_;
+	s->confidence = v.confidence;
+	s->evidence |= v.evidence;
+}
+
 static int close_folds(struct gs_observe *ob, struct gs_error *err)
 {
 	for (uint32_t i = 0; i < ob->folds.count; i++) {
@@ -228,6 +310,8 @@ static int close_folds(struct gs_observe *ob, struct gs_error *err)
 		uint64_t n = gs_hll_count(fold->hll);
 		fold->s.sources = n > UINT32_MAX ? UINT32_MAX : n ? (uint32_t)n : 1;
 		*fold->hll = (struct gs_hll){ 0 };
+		fold->s.spread = 0;
+		settle_fold(fold);
 		int r = pass_on(ob, &fold->s, 1, err);
 		if (r < 0)
 			return r;
@@ -359,6 +443,8 @@ static int fold_in(struct gs_observe *ob, const struct gs_packet *p, const struc
 	} else {
 		join(&fold->s, p, v);
 	}
+	if (p->src.family == 4)
+		fold->blocks |= UINT32_C(1) << (p->src.b[0] >> 3);
 	gs_hll_add(fold->hll, XXH3_64bits_withSeed(&p->src, sizeof p->src, ob->seed));
 	ob->folded_packets++;
 	return 0;

@@ -5,6 +5,7 @@
  * window all the same (counted in late_packets). At the cap new keys fold into one row per (destination, class) with exact packets
  * and bytes and an estimated number of sources; when even those rows are too many, into one per class. Nothing is dropped.
  *
+ * Sources with hardly a packet each are judged together, by destination and GRE shape (gs_classify_crowd): a flood from forged sources has no other trait.
  * A window that closes gets the last word of the rules that go by rate (gs_classify_window), and with a watch the names of its bots. What thereby becomes the
  * same as another sighting of the window is added to it.
  */

@@ -66,7 +66,7 @@ void gs_corridor_free(struct gs_corridor *c)
 }
 
 /* Counts a decoded frame; whether it goes on as GRE. */
-static bool count_packet(struct gs_corridor *c, const struct gs_packet *p)
+static bool count_packet(struct gs_corridor *c, const struct gs_packet *p, const struct gs_frame *f)
 {
 	struct gs_tally *t = &c->tally;
 
@@ -95,6 +95,7 @@ static bool count_packet(struct gs_corridor *c, const struct gs_packet *p)
 	t->sighting_bytes += p->ip_len;
 	t->stops[p->stop]++;
 	t->checksum_bad += p->checksum == GS_CHECKSUM_BAD;
+	t->undated += f->undated;
 	return true;
 }
 
@@ -106,7 +107,7 @@ static int push_batch(struct gs_corridor *c, const struct gs_frame *f, size_t n,
 		struct gs_packet *p = &c->packets[n_gre]; /* a slot is used again until something stays in it */
 		gs_decode(&f[i], p);
 		c->tally.bytes += f[i].caplen;
-		if (!count_packet(c, p)) {
+		if (!count_packet(c, p, &f[i])) {
 			if (p->control_off)
 				gs_control_note(c->control, p, &f[i]);
 			continue;

@@ -32,6 +32,7 @@ static const char *const meanings[GS_EVIDENCE_COUNT] = {
 	[GS_EVIDENCE_ONE_PREFIX_BIT] = "all packets inside go to one prefix",
 	[GS_EVIDENCE_CONTROL_BIT] = "its control channel was seen",
 	[GS_EVIDENCE_NESTED_BIT] = "a tunnel in a tunnel",
+	[GS_EVIDENCE_FORGED_BIT] = "senders from all over the address space, with hardly a packet each, some of them impossible",
 	[GS_EVIDENCE_CONTROL_CALL_BIT] = "its control channel had set up this very call",
 };
 

@@ -75,6 +75,7 @@ static void put_tally(struct gs_buf *b, const struct gs_tally *t)
 	json_number(b, "records", t->records);
 	json_number(b, "records_bad", t->records_bad);
 	json_number(b, "records_other", t->records_other);
+	json_number(b, "undated", t->undated);
 }
 
 static void put_databases(struct gs_buf *b, const struct gs_meta *m)

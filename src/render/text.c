@@ -467,6 +467,21 @@ static void say_rest(struct gs_render *r, const struct gs_tally *t)
 	gs_buf_done(&b);
 }
 
+/* A packet without a time has to stand somewhere: nobody should take it for one of 1970. */
+static void say_undated(struct gs_render *r, const struct gs_tally *t)
+{
+	struct gs_buf b = { 0 };
+
+	if (!t->undated)
+		return;
+	gs_buf_putc(&b, ' ');
+	put_amount(&b, t->undated, "packet has", "packets have");
+	gs_buf_puts(&b, " no time in the file (simple blocks of pcapng): 1970-01-01 (or the file's offset) stands in its place");
+	put_line(r, "note:", DIM, gs_buf_text(&b));
+	r->out.failed |= b.failed;
+	gs_buf_done(&b);
+}
+
 static void say_databases(struct gs_render *r, const struct gs_meta *m)
 {
 	struct gs_buf b = { 0 };
@@ -489,6 +504,7 @@ static void say_notes(struct gs_render *r, const struct gs_meta *m)
 
 	say_sensor(r, &m->tally);
 	say_rest(r, &m->tally);
+	say_undated(r, &m->tally);
 	for (unsigned i = 0; i < m->n_notes; i++) {
 		note[0] = ' ';
 		strncpy(note + 1, m->notes[i] ? m->notes[i] : "", sizeof note - 2);

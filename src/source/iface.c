@@ -94,7 +94,7 @@ static bool read_link(const struct nlmsghdr *h, struct gs_iface_state *ret)
 		.running = info->ifi_flags & IFF_RUNNING,
 		.promiscuous = info->ifi_flags & IFF_PROMISC,
 	};
-	size_t left = h->nlmsg_len - NLMSG_LENGTH(sizeof *info);
+	int left = (int)(h->nlmsg_len - NLMSG_LENGTH(sizeof *info));
 	for (const struct rtattr *a = IFLA_RTA(info); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
 		switch (a->rta_type) {
 		case IFLA_IFNAME:
@@ -133,6 +133,20 @@ static ssize_t receive(int fd, uint8_t *buffer)
 		n = recvfrom(fd, buffer, ANSWER_MAX, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
 	} while ((n >= 0 && from.nl_pid != 0) || (n < 0 && errno == EINTR));
 	return n;
+}
+
+/* NLMSG_OK and NLMSG_NEXT, whose length goes below zero behind a message that is not padded. */
+static bool message_whole(const struct nlmsghdr *h, size_t left)
+{
+	return left >= sizeof *h && h->nlmsg_len >= sizeof *h && h->nlmsg_len <= left;
+}
+
+static struct nlmsghdr *message_next(struct nlmsghdr *h, size_t *left)
+{
+	const size_t step = NLMSG_ALIGN(h->nlmsg_len) < *left ? NLMSG_ALIGN(h->nlmsg_len) : *left;
+
+	*left -= step;
+	return (struct nlmsghdr *)((uint8_t *)h + step);
 }
 
 struct question {
@@ -183,8 +197,8 @@ static int answers(struct gs_ifaces *v, bool (*one)(void *arg, const struct gs_i
 		const ssize_t got = receive(v->asking, v->answer);
 		if (got < 0)
 			return answer_lost(errno, err);
-		int left = (int)got;
-		for (struct nlmsghdr *h = (struct nlmsghdr *)v->answer; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+		size_t left = (size_t)got;
+		for (struct nlmsghdr *h = (struct nlmsghdr *)v->answer; message_whole(h, left); h = message_next(h, &left)) {
 			struct gs_iface_state s;
 			if (h->nlmsg_seq != v->number) /* of a question that was given up */
 				continue;
@@ -384,9 +398,8 @@ static int missed(struct gs_ifaces *v, struct gs_iface_event *ret, struct gs_err
 int gs_ifaces_event(struct gs_ifaces *v, struct gs_iface_event *ret, struct gs_error *err)
 {
 	for (;;) {
-		int left = (int)v->left;
 		struct nlmsghdr *h = (struct nlmsghdr *)(v->event + v->at);
-		if (!NLMSG_OK(h, left)) {
+		if (!message_whole(h, v->left)) {
 			const ssize_t n = receive(v->listening, v->event);
 			if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 				return 0;
@@ -401,9 +414,7 @@ int gs_ifaces_event(struct gs_ifaces *v, struct gs_iface_event *ret, struct gs_e
 		struct gs_iface_state s;
 		const uint16_t type = h->nlmsg_type;
 		const bool whole = (type == RTM_NEWLINK || type == RTM_DELLINK) && read_link(h, &s);
-		NLMSG_NEXT(h, left);
-		v->at = (size_t)((uint8_t *)h - v->event);
-		v->left = left > 0 ? (size_t)left : 0;
+		v->at = (size_t)((uint8_t *)message_next(h, &v->left) - v->event);
 		if (whole && (type == RTM_DELLINK ? link_gone(v, &s, ret) : link_news(v, &s, ret)))
 			return 1;
 	}

@@ -1,7 +1,7 @@
 /*
  * live.h - frames from an interface: the packet ring of the kernel (AF_PACKET, TPACKET_V3) through libpcap, behind a filter in the kernel
  *
- * Only what may hold protocol 47 leaves the kernel (live_filter.h says how that is decided), and only what came in: frames that this host sends
+ * Only what may hold protocol 47 leaves the kernel, and PPTP's control connections (live_filter.h says how that is decided), and only what came in: frames that this host sends
  * itself, its ICMP errors about GRE among them, are not captured. On "any" a packet that passes several interfaces (a port and its bridge, a
  * device and its VLAN) is seen once on each.
  *

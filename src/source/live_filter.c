@@ -8,7 +8,8 @@
  *
  *     link header, tags -> IPv4, IPv6 with extensions -> IP in IP -> ICMP's quote -> IPv4, IPv6 there -> IP in IP there
  *
- * The kernel translates the program to machine code; a frame of TCP or UDP leaves it after a dozen steps.
+ * The kernel translates the program to machine code; a frame of UDP leaves it after a dozen steps, one of TCP after
+ * two dozen: its port is looked at.
  */
 #include "source/live_filter.h"
 
@@ -24,6 +25,8 @@
 
 #define COOKED_V1 16   /* octets of the header of LINUX_SLL */
 #define COOKED_V2 20
+
+#define PORT_PPTP 1723 /* PPTP's control connection speaks for its GRE: the rules read it */
 
 #define PROTO_SLOT 0   /* of the scratch memory: A while X is moved */
 
@@ -321,7 +324,7 @@ static void ppp(struct assembler *a, struct label *v4, struct label *v6)
 /* X, A: the first octet behind an IP header and its protocol. */
 static void transport(struct assembler *a, unsigned level, struct label *quote)
 {
-	struct label again = { 0 }, ah = { 0 }, icmp = { 0 }, icmp6 = { 0 }, udp = { 0 }, v4 = { 0 }, v6 = { 0 };
+	struct label again = { 0 }, ah = { 0 }, icmp = { 0 }, icmp6 = { 0 }, udp = { 0 }, tcp = { 0 }, v4 = { 0 }, v6 = { 0 };
 	const bool quoted = level >= LEVELS;
 
 	go_if_equal(a, 51, &ah);
@@ -340,6 +343,7 @@ static void transport(struct assembler *a, unsigned level, struct label *quote)
 	go_if_equal(a, 4, &v4);
 	go_if_equal(a, 41, &v6);
 	if (!quoted) {
+		go_if_equal(a, 6, &tcp);
 		go_if_equal(a, 1, &icmp);
 		go_if_equal(a, 58, &icmp6);
 	}
@@ -351,6 +355,12 @@ static void transport(struct assembler *a, unsigned level, struct label *quote)
 	if (quoted)
 		return;
 
+	put(a, &tcp);
+	load16(a, 2);
+	go_if_equal(a, PORT_PPTP, &a->keep);
+	load16(a, 0);
+	go_if_equal(a, PORT_PPTP, &a->keep);
+	go(a, &a->refuse);
 	static const uint8_t errors[] = { 3, 4, 5, 11, 12 }, errors6[] = { 1, 2, 3, 4 };
 	struct label error = { 0 };
 	put(a, &icmp);
@@ -374,14 +384,14 @@ static void transport(struct assembler *a, unsigned level, struct label *quote)
 	}
 }
 
-static void ipv4(struct assembler *a, struct label *behind)
+static void ipv4(struct assembler *a, bool quoted, struct label *behind)
 {
 	struct label go_on = { 0 };
 	static const uint8_t followed[] = { 1, 4, 41, 51, 58 };
 
 	load8(a, 9);
 	go_if_equal(a, 47, &a->keep);
-	go_if_equal(a, 6, &a->refuse);
+	go_if_equal(a, 6, quoted ? &a->refuse : &go_on);
 	for (unsigned i = 0; i < sizeof followed; i++)
 		go_if_equal(a, followed[i], &go_on);
 	if (a->udp)
@@ -409,7 +419,6 @@ static void ipv6(struct assembler *a, unsigned extensions, struct label *behind)
 		struct label extension = { 0 }, fragment = { 0 }, later = { 0 }, next = { 0 };
 
 		go_if_equal(a, 47, &a->keep);
-		go_if_equal(a, 6, &a->refuse);
 		for (unsigned j = 0; j < sizeof by_length; j++)
 			go_if_equal(a, by_length[j], &extension);
 		go_if_equal(a, 44, &fragment);
@@ -446,7 +455,7 @@ static void ip(struct assembler *a, unsigned level, struct label *quote)
 	struct label behind = { 0 };
 
 	put(a, &a->v4[level]);
-	ipv4(a, &behind);
+	ipv4(a, level >= LEVELS, &behind);
 	block_end(a);
 	put(a, &a->v6[level]);
 	ipv6(a, level == 0 ? EXTENSIONS : EXTENSIONS_DEEP, &behind);

@@ -28,8 +28,8 @@ struct live_filter {
 };
 
 /*
- * Makes the program. It keeps every frame of which the decoder (decode.h) says that it is GRE or a later fragment of GRE, for link types Ethernet,
- * raw IP and Linux cooked: behind VLAN tags, LLC/SNAP, MPLS, PPPoE; IP in IP, IPv6 extension headers, AH; in what ICMP and ICMPv6 errors quote.
+ * Makes the program. It keeps every frame of which the decoder (decode.h) says that it is GRE, a later fragment of GRE, or of PPTP's control connection
+ * (TCP 1723), for link types Ethernet, raw IP and Linux cooked: behind VLAN tags, LLC/SNAP, MPLS, PPPoE; IP in IP, IPv6 extension headers, AH; in what ICMP and ICMPv6 errors quote.
  * Where a frame nests deeper than the program follows, it is kept: the decoder decides. Of any other link type every frame is kept
  * (false is returned then). Frames whose headers are cut off before the program can tell are refused.
  */

@@ -304,6 +304,7 @@ static int packet_read(struct gs_source *s, uint32_t type, struct gs_cursor *c, 
 		.linktype = f->linktype,
 		.sampling = 1,
 		.number = ++s->frames,
+		.undated = type == BLOCK_SIMPLE,
 	};
 	return 0;
 }

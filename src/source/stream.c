@@ -135,7 +135,8 @@ static int make_room(struct stream *st, size_t need, struct gs_error *err)
 		memmove(st->buf, st->p, left);
 	if (left == st->cap) {
 		size_t cap = st->cap ? st->cap * 2 : st->block;
-		if (st->cap && cap > need && need > st->cap + st->cap / 4) /* less more each time, for whoever asks for one octet, would copy all each time */
+		/* no more than needed, but whoever needs a little more will need the next little more too */
+		if (st->cap && cap > need && need > st->cap + st->cap / 4)
 			cap = need;
 		uint8_t *buf = realloc(st->buf, cap);
 		if (!buf) {

@@ -320,7 +320,7 @@ struct gs_store {
 	bool in_tx;              /* a write transaction is open */
 	bool in_read;            /* a read transaction is */
 	bool full;
-	uint64_t quota_bytes, ballast_bytes;
+	uint64_t quota_bytes, ballast_bytes, cache_bytes;
 	char *answers_path;
 	sqlite3_stmt *stmt[STMT_COUNT];
 

@@ -618,7 +618,8 @@ static int db_configure(struct gs_store *st, struct gs_error *err)
 	sqlite3_db_config(st->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	sqlite3_db_config(st->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	sqlite3_limit(st->db, SQLITE_LIMIT_LENGTH, LENGTH_MAX);
-	snprintf(sql, sizeof sql, "PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=%d; PRAGMA secure_delete=OFF", st->writer ? -65536 : -16384);
+	snprintf(sql, sizeof sql, "PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=%d; PRAGMA secure_delete=OFF",
+	         -(int)(st->cache_bytes ? st->cache_bytes >> 10 : st->writer ? 65536 : 16384));
 	int r = db_exec(st, sql, err);
 	if (r < 0 || !st->writer)
 		return r;
@@ -749,6 +750,7 @@ int gs_store_open(const char *path, const struct gs_store_options *o, struct gs_
 	st->writer = o->mode != GS_STORE_READ;
 	st->quota_bytes = o->quota_bytes;
 	st->ballast_bytes = o->ballast_bytes;
+	st->cache_bytes = o->cache_bytes < (UINT64_C(1) << 40) ? o->cache_bytes : UINT64_C(1) << 40;
 	st->path = strdup(path);
 	st->answers_path = o->answers_path ? strdup(o->answers_path) : NULL;
 	st->zc = ZSTD_createCCtx();

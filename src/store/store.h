@@ -38,6 +38,7 @@ struct gs_store_options {
 	unsigned wait_ms;          /* how long to wait for another writer to finish; 0: not at all */
 	uint64_t quota_bytes;      /* writer: the file never grows past this; 0: no quota */
 	uint64_t ballast_bytes;    /* writer: a file of up to this size beside the store, at most 1/16 of the room that is left, given up to prune on a full disk; 0: none */
+	uint64_t cache_bytes;      /* of pages of the file that are kept in memory; 0: 64 MiB for a writer, 16 MiB for a reader */
 	const char *answers_path;  /* the folder where answers are kept; NULL: beside the store, its path with "-answers". "": nowhere */
 };
 

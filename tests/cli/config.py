@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """config check and show: exit codes, every trouble on a line, what is shown is read again, the manual names every key. usage: config.py GRESCOPE SOURCE-ROOT"""
 import os
+import pwd
 import re
 
-from lab import check, exits, end, put, root, run, tmp
+from lab import T, check, end, exits, frame, pcap, put, root, run, tmp
 
 # show: complete, and sound again
 shown = run("config", "show", "--defaults").stdout.decode()
@@ -53,6 +54,28 @@ if os.geteuid() == 0:
 check("an interface that is there is not named", "interface lo" not in err, err)
 check("it counts them", re.search(rb"is sound; [78] warnings", p.stdout), p.stdout)
 check("quiet says nothing on stdout", run("config", "check", "-q", odd).stdout == b"")
+
+# doctor looks at it too
+user = "" if os.geteuid() else f"[sensor]\nuser = {pwd.getpwuid(1).pw_name}\n"
+os.makedirs(os.path.join(tmp, "evidence"), mode=0o700)
+if not os.geteuid():
+    os.chown(os.path.join(tmp, "evidence"), 1, 1)
+    os.chmod(tmp, 0o777)
+for i in range(3):
+    put(f"evidence/grescope-sensor-2026010{i + 1}T000000Z-1.pcap.zst", b"x" * (1 << 20))
+exits("a store for doctor", 0, "ingest", "--store", os.path.join(tmp, "s.db"), put("one.pcap", pcap([(T, frame((192, 0, 2, 1)))])))
+sound = put("sound.conf", f"{user}[capture]\ninterface = lo\n[store]\npath = {tmp}/s.db\n[evidence]\nfolder = {tmp}/evidence\n")
+if not os.geteuid():
+    os.chown(os.path.join(tmp, "s.db"), 1, 1)
+p = run("doctor", "--config", sound)
+out = p.stdout.decode()
+check("doctor finds the store that the configuration names", f"{tmp}/s.db is sound" in out, out)
+check("and the configuration sound", f"{sound} is sound, and what it names is there" in out, (out, p.stderr))
+check("and how much evidence there is", "packets since 2026-01-01: 3 files, 3 MiB of at most 1024 MiB" in out, out)
+p = run("doctor", "--config", bad)
+check("doctor tells what is wrong with one", p.returncode == 5 and b"bad   config    " + bad.encode() + b":2: [capture] has no key" in p.stdout, p.stdout)
+p = run("doctor", "--config", odd)
+check("and what it names and is not there", b"look  config    there is no interface nosuch0 now" in p.stdout, p.stdout)
 
 # the manual names every key and section
 page = os.path.join(root, "man", "grescope.conf.5")

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sqlite3
+import struct
 import subprocess
 
 from lab import ENV, check, db, end, exits, frame, grescope, pcap, put, rows, run, tmp
@@ -222,6 +223,20 @@ p = exits("check of a damaged store", 5, "store", "check", "--store", bad, says=
 check("a sentence for each trouble", b"sensor 1 does not match its checksum\n" in p.stdout, p.stdout)
 exits("export from a damaged store", 5, "export", "--store", bad, says="store check")
 exits("prune without a limit", 2, "store", "prune", "--store", both, says="--older-than")
+# packets without a time
+spb = frame((192, 0, 2, 9))
+pad = -len(spb) % 4
+ng = struct.pack("<IIIHHqI", 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0, -1, 28) + struct.pack("<IIHHII", 1, 20, 1, 0, 65535, 20) + \
+    (struct.pack("<III", 3, 16 + len(spb) + pad, len(spb)) + spb + bytes(pad) + struct.pack("<I", 16 + len(spb) + pad)) * 2
+timeless, undated = put("timeless.pcapng", ng), db("undated.db")
+exits("packets without a time are kept", 0, "ingest", "--store", undated, timeless)
+exits("and counted once", 0, "ingest", "--store", undated, timeless)
+for source in ((timeless,), ("--store", undated)):
+    p = run("report", "--by", "source", *source)
+    check(f"it is said that they have none, from {source[0]}", b"note: 2 packets have no time in the file" in p.stdout and b"1970-01-01" in p.stdout, p.stdout)
+    check("and in json", json.loads(run("report", "--by", "total", "--format", "json", *source).stdout)["meta"]["undated"] == 2)
+check("a file with times says nothing", b"no time in the file" not in run("report", "--by", "source", a).stdout)
+check("doctor names them", b"2 of 2 packets have no time" in run("doctor", "--store", undated).stdout)
 p = exits("a store that cannot be made", 5, "ingest", "--store", "/proc/x.db", a, says="/proc/x.db")
 check("says that, not how to make one", b"makes one" not in p.stderr and b"folder" in p.stderr, p.stderr)
 exits("no such action", 2, "store", "burn", "--store", both, says="prune")

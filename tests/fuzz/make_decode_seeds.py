@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes seeds/decode from the golden captures: up to two short frames of each, with the two octets before them that fuzz_decode.c reads.
+"""Makes seeds/decode from the golden captures: up to two short frames of each (of messages that build upon each other, all), with the two octets before them that fuzz_decode.c reads.
 
 usage: make_decode_seeds.py BUILD/tests/golden SEEDS"""
 import glob
@@ -15,8 +15,8 @@ for path in sorted(glob.glob(os.path.join(built, "*.pcap"))):
     if data[:4] != b"\xd4\xc3\xb2\xa1":
         continue
     link, = struct.unpack_from("<I", data, 20)
-    at, kept = 24, 0
-    while at + 16 <= len(data) and kept < 2:
+    at, kept, most = 24, 0, 99 if path.endswith("-control.pcap") else 2
+    while at + 16 <= len(data) and kept < most:
         n, = struct.unpack_from("<I", data, at + 8)
         frame = data[at + 16:at + 16 + n]
         at += 16 + n

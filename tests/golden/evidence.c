@@ -54,6 +54,28 @@ static void add_to_window(const struct gs_packet *p, const struct gs_verdict *v)
 	w->last = s.last;
 }
 
+/* All that sent hardly a packet to the destination of the first: a capture of such a crowd begins with it. */
+static void judge_crowd(const char *capture)
+{
+	struct gs_crowd c = { 0 };
+	struct gs_verdict v;
+	unsigned r;
+
+	for (size_t i = 0; i < n_windows; i++) {
+		const struct gs_sighting *s = &windows[i];
+		if (s->class_ != GS_CLASS_UNKNOWN || s->packets > GS_CROWD_EACH || s->src.family != 4 || !gs_addr_equal(&s->dst, &windows[0].dst))
+			continue;
+		c.first = c.sources++ ? c.first : s->first;
+		c.last = s->last;
+		c.packets += s->packets;
+		c.blocks |= UINT32_C(1) << (s->src.b[0] >> 3);
+	}
+	for (r = 0; r < n_rules && strcmp(rules[r]->name, "flood-gre"); r++)
+		;
+	if (r < n_rules && gs_classify_crowd(&c, &v))
+		note(r, v.evidence, capture, c.sources);
+}
+
 static void judge_windows(const char *capture)
 {
 	uint64_t of_packets[MAX_WINDOWS];
@@ -72,6 +94,7 @@ static void judge_windows(const char *capture)
 				note(r, windows[i].evidence & ~of_packets[i], capture, i);
 				break;
 			}
+	judge_crowd(capture);
 	n_windows = 0;
 }
 

@@ -4,8 +4,8 @@
  * usage: filter CAPTURE... | filter --folder FOLDER
  *
  * Each frame of each capture goes through the program twice: as libpcap runs it, and as the kernel does (a filter on one end of a pair of local
- * sockets: no rights needed). Both must agree, and what the decoder calls GRE or a later fragment must be kept; GRE in UDP where that is asked
- * for. Nothing is excepted. Prints how many others are kept. --folder takes the captures below $GRESCOPE_SHARED or else FOLDER; without
+ * sockets: no rights needed). Both must agree, and what the decoder calls GRE, a later fragment or PPTP's control connection must be kept; GRE in UDP
+ * where that is asked for. Nothing is excepted. Prints how many others are kept. --folder takes the captures below $GRESCOPE_SHARED or else FOLDER; without
  * that folder it leaves with 77.
  */
 #include <dirent.h>
@@ -83,7 +83,8 @@ static bool check_frame(const char *path, const struct filters *s, const struct 
 	struct gs_packet p;
 
 	gs_decode(f, &p);
-	const bool wanted = p.outcome == GS_OUT_GRE || p.outcome == GS_OUT_FRAGMENT || (p.outcome == GS_OUT_GRE_UDP && s->udp);
+	const bool wanted = p.outcome == GS_OUT_GRE || p.outcome == GS_OUT_FRAGMENT || (p.outcome == GS_OUT_GRE_UDP && s->udp) ||
+			    p.control_off;
 	const bool kept = bpf_filter((const struct bpf_insn *)s->program.code, f->data, f->caplen, f->caplen) != 0;
 	const int in_kernel = kernel_keeps(&s->kernel, f);
 	counts.frames++;
@@ -174,8 +175,8 @@ int main(int argc, char **argv)
 			ok &= check_folder(path, i & 1);
 		}
 	} else {
-		for (int i = 1; i < argc; i++)
-			ok &= check_file(argv[i], false) & check_file(argv[i], true);
+		for (int i = 2; i < 2 * argc; i++)
+			ok &= check_file(argv[i / 2], i & 1);
 	}
 	printf("%ju captures read, %ju frames: %ju wanted, %ju kept; %ju refused that the decoder cannot judge\n", (uintmax_t)counts.files,
 	       (uintmax_t)counts.frames, (uintmax_t)counts.wanted, (uintmax_t)counts.kept, (uintmax_t)counts.unjudged);

@@ -3,7 +3,6 @@
 usage: live.py GRESCOPE LIVECAP IFWATCH GOLDEN.pcap... SHARED_FOLDER    Skipped (77) without root.
 """
 import csv
-import glob
 import io
 import json
 import os
@@ -13,6 +12,7 @@ import sys
 import time
 
 import net
+from live_frames import captures, tagged
 from scene import Scene, frame
 
 grescope, livecap, ifwatch, *golden, shared = sys.argv[1:]
@@ -59,23 +59,9 @@ def balance(path):
     return m and m.groups()
 
 
-def captures():
-    """Every capture of Ethernet frames at hand: (name, its frames)."""
-    paths = list(golden)
-    for folder in ("captures", "captures/flow", "captures-synthetic"):
-        paths += sorted(glob.glob(os.path.join(shared, folder, "*.pcap*")) + glob.glob(os.path.join(shared, folder, "*.cap")))
-    for path in paths:
-        if path.endswith(".tsv"):
-            continue
-        link, frames = net.read_pcap(path)
-        frames = [f for _, f, _ in frames if 14 <= len(f) <= 65535 + 14]
-        if link == 1 and frames:
-            yield os.path.basename(path), frames
-
-
 def every_capture_replayed(lab):
     sent, names = [], []
-    for name, frames in captures():
+    for name, frames in captures(golden, shared):
         sent += frames
         names += [name] * len(frames)
     one, other = scene.path("sent.pcap"), scene.path("seen.pcap")
@@ -155,10 +141,6 @@ def no_frame_unasked(lab):
         said = lab.stop(p)
     scene.check("traffic ran all along", running, said)
     scene.check("none unasked", total["not_gre"] == 0 and total["gre"] > 0, total)
-
-
-def tagged(f, *tags, tci=5):
-    return f[:12] + b"".join(t.to_bytes(2, "big") + tci.to_bytes(2, "big") for t in tags) + f[12:]
 
 
 def fanned_out(lab):

@@ -89,6 +89,50 @@ static void answers_make_a_tunnel(void **state)
 	assert_int_equal(s.class_, GS_CLASS_FLOOD_GRE);
 }
 
+/* n sources all over the address space, a packet each, in `seconds`. */
+static struct gs_crowd crowd(uint64_t n, int64_t seconds)
+{
+	return (struct gs_crowd){ .sources = n, .packets = n, .first = { GS_NS_PER_S }, .last = { (seconds + 1) * GS_NS_PER_S }, .blocks = UINT32_MAX };
+}
+
+static void a_crowd_of_impossible_sources_is_a_flood(void **state)
+{
+	(void)state;
+	struct gs_verdict v = { 0 };
+	struct gs_crowd c = crowd(256, 2);
+	assert_true(gs_classify_crowd(&c, &v));
+	assert_int_equal(v.class_, GS_CLASS_FLOOD_GRE);
+	assert_true(v.evidence == (GS_EVIDENCE(RATE) | GS_EVIDENCE(FORGED)) && v.confidence > 0 && v.confidence < 100);
+	c.packets = 256 * GS_CROWD_EACH;
+	assert_true(gs_classify_crowd(&c, &v));
+	v = (struct gs_verdict){ 0 };
+	/* few; slow; streams; nobody of 240/5; half the world */
+	c = crowd(255, 2);
+	assert_false(gs_classify_crowd(&c, &v));
+	c = crowd(256, 3);
+	assert_false(gs_classify_crowd(&c, &v));
+	c = crowd(256, 2);
+	c.packets = 257 * GS_CROWD_EACH;
+	assert_false(gs_classify_crowd(&c, &v));
+	c = crowd(100000, 2);
+	c.blocks &= ~(UINT32_C(1) << 30);
+	assert_false(gs_classify_crowd(&c, &v));
+	c.blocks = UINT32_C(0xffff) << 16;
+	assert_false(gs_classify_crowd(&c, &v));
+	assert_int_equal(v.class_, 0);
+}
+
+/* A television feed, or a flood of one and the same packet: any rate, one inner pair, one way. */
+static void one_stream_at_any_rate_is_unknown(void **state)
+{
+	(void)state;
+	struct gs_sighting s = window(GS_CLASS_UNKNOWN, 6000000, 60, spread_of(203, 203));
+	s.ip_len = 1384;
+	s.bytes = s.packets * s.ip_len;
+	s.inner_dst = (struct gs_addr){ .b = { 203, 0, 113, 1 }, .family = 4 };
+	assert_false(gs_classify_window(&s));
+}
+
 /* The world to one prefix, one way. */
 static struct gs_sighting cleaned(void)
 {
@@ -326,6 +370,8 @@ int main(void)
 		cmocka_unit_test(spread_and_rate_make_a_flood),
 		cmocka_unit_test(a_remnant_at_a_floods_rate_is_a_flood),
 		cmocka_unit_test(answers_make_a_tunnel),
+		cmocka_unit_test(a_crowd_of_impossible_sources_is_a_flood),
+		cmocka_unit_test(one_stream_at_any_rate_is_unknown),
 		cmocka_unit_test(the_world_to_one_prefix_is_a_scrubber),
 		cmocka_unit_test(lengths_in_records),
 		cmocka_unit_test(forged_control_messages_make_it_forget_but_not_blind),

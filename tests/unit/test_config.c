@@ -166,7 +166,7 @@ static void test_troubles(void **state)
 	bad("[sightings]\nwindow = 999999999999999999w\n", "expected a span");
 	bad("[sensor]\nuser = Root Toor\n", "expected the name of an account");
 	bad("[store]\npath = s.db\n", "expected an absolute path");
-	bad("[evidence]\nsize = 100M\n", "more than half");
+	bad("[evidence]\nsize = 100M\nfile_size = 51M\n", "more than half");
 	bad("[alerts]\nknown_bad = AS0\n", "expected an AS number");
 	bad("[alerts]\nknown_bad = AS4294967296\n", "expected an AS number");
 	bad("[alerts]\nknown_bad = 192.0.2.0/33\n", "expected an AS number");
@@ -312,7 +312,15 @@ static void test_options(void **state)
 	assert_int_equal(config_override(c, "snaplen", "7", &err), GS_ERR_USAGE);
 	assert_string_equal(err.text, "--snaplen 7: expected a number from 96 to 262144");
 	assert_int_equal(config_override(c, "webhook-url", "x", &err), GS_ERR_USAGE);
-	assert_int_equal(config_override(c, "interface", "any", &err), GS_ERR_USAGE);
+	assert_int_equal(config_override(c, "pcap-size", "100M", &err), 0); /* smaller than two of the files there are by default */
+	assert_int_equal(config_settle(c, &err), 0);
+	assert_int_equal(c->pcap_file_bytes, 25 << 20);
+	assert_int_equal(config_override(c, "pcap-file-size", "80M", &err), 0);
+	assert_int_equal(config_settle(c, &err), GS_ERR_USAGE);
+	assert_int_equal(config_override(c, "pcap-file-size", "8M", &err), 0);
+	assert_int_equal(config_settle(c, &err), 0);
+	assert_int_equal(config_override(c, "interface", "any", &err), 0);
+	assert_int_equal(config_settle(c, &err), GS_ERR_USAGE);
 	config_free(c);
 }
 

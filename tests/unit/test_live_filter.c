@@ -159,6 +159,11 @@ static void put_protocol(struct frame *f, unsigned protocol, unsigned levels, bo
 		put16(f, 0);
 		put_ip(f, levels, true);
 		break;
+	case 6:
+		put16(f, often(50) ? 1723 : 40000);
+		put16(f, often(50) ? 1723 : 40000);
+		put_random(f, 20);
+		break;
 	case 17:
 		put16(f, 40000);
 		put16(f, ports[random_below(sizeof ports / sizeof *ports)]);
@@ -296,7 +301,7 @@ static void nestings_at_random(void **state)
 			const struct gs_frame frame = { .data = f.octets, .caplen = f.n, .wirelen = f.n, .linktype = o.linktype, .sampling = 1 };
 			gs_decode(&frame, &packet);
 			const bool want = packet.outcome == GS_OUT_GRE || packet.outcome == GS_OUT_FRAGMENT ||
-					  (packet.outcome == GS_OUT_GRE_UDP && o.include_udp);
+					  (packet.outcome == GS_OUT_GRE_UDP && o.include_udp) || packet.control_off;
 			const bool kept = keeps(&p, &f);
 			if (want && !kept) {
 				for (uint32_t k = 0; k < f.n; k++)

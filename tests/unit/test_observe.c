@@ -9,7 +9,7 @@
 #include "observe/observe.h"
 
 struct got {
-	uint64_t packets, bytes, sightings, folded, sources_folded;
+	uint64_t packets, bytes, sightings, folded, sources_folded, forged;
 	int64_t last_first_ns;
 	int fail_at;
 	struct gs_sighting sample;
@@ -24,9 +24,11 @@ static int take(void *arg, const struct gs_sighting *s, size_t n, struct gs_erro
 		g->packets += s[i].packets;
 		g->bytes += s[i].bytes;
 		g->folded += s[i].flags & GS_SIGHTING_FOLDED ? s[i].packets : 0;
+		g->forged += s[i].class_ == GS_CLASS_FLOOD_GRE && s[i].evidence & GS_EVIDENCE(FORGED) ? s[i].packets : 0;
 		g->sources_folded += s[i].flags & GS_SIGHTING_FOLDED ? s[i].sources : 0;
 		assert_true(s[i].first.ns <= s[i].last.ns);
 		assert_int_equal(s[i].version, GS_SIGHTING_VERSION);
+		assert_int_equal(s[i].summed, 0); /* folded or not, none is a sum of sightings */
 	}
 	g->sightings += n;
 	g->sample = s[n - 1];
@@ -39,6 +41,7 @@ static struct gs_packet packet(uint32_t src, int64_t ms)
 			       .has = GS_HAS_TTL | GS_HAS_IP_LEN };
 	p.src = gs_addr_v4((uint8_t[]){ (uint8_t)(src >> 24), (uint8_t)(src >> 16), (uint8_t)(src >> 8), (uint8_t)src });
 	p.dst = gs_addr_v4((uint8_t[]){ 198, 51, 100, 47 });
+	p.inner_src = p.inner_dst = gs_addr_v4((uint8_t[]){ 203, 0, 113, 1 });
 	return p;
 }
 
@@ -202,8 +205,12 @@ static void the_clock_closes_folds(void **state)
 	struct got g = { 0 };
 	struct gs_observe *ob = new_observe(&g, 60, 4 << 20);
 	for (uint32_t round = 0; round < 3; round++) {
-		for (uint32_t i = 0; i < 40000; i++)
-			add(ob, packet(i, round * 60000 + 1));
+		for (uint32_t i = 0; i < 40000; i++) {
+			struct gs_packet p = packet(i, round * 60000 + 1);
+			p.has |= GS_HAS_INNER;
+			p.inner_src = p.inner_dst = p.src; /* what a window gathers of these is not passed on */
+			add(ob, p);
+		}
 		gs_observe_advance(ob, (struct gs_time){ (round + 1) * INT64_C(60000000000) }, NULL);
 		assert_int_equal(g.packets, (round + 1) * 40000);
 		assert_in_range(g.folded, 1, (round + 1) * 40000 - 1);
@@ -278,6 +285,26 @@ static void the_sinks_trouble_comes_back(void **state)
 	gs_observe_free(ob);
 }
 
+/* A flood whose outer source is forged for each packet is known by all of it, also past the cap; one from all over the world but for 240/4 is not. */
+static void forged_sources_are_a_flood_also_when_folded(void **state)
+{
+	(void)state;
+	for (unsigned possible = 0; possible < 2; possible++) {
+		struct got g = { 0 };
+		struct gs_observe *ob = new_observe(&g, 60, 8 << 20);
+		const uint32_t n = 200000;
+		for (uint32_t i = 0; i < n; i++) {
+			const uint32_t src = i * 2654435761u;
+			assert_int_equal(add(ob, packet(possible && src >> 28 == 15 ? src & 0x7fffffff : src, i / 10)), 0);
+		}
+		assert_int_equal(gs_observe_flush(ob, NULL), 0);
+		assert_int_equal(g.packets, n);
+		assert_true(g.folded > 0 && g.sightings > 1000);
+		assert_int_equal(g.forged, possible ? 0 : n);
+		gs_observe_free(ob);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +319,7 @@ int main(void)
 		cmocka_unit_test(both_directions_make_a_tunnel),
 		cmocka_unit_test(version_1_keeps_its_key),
 		cmocka_unit_test(the_sinks_trouble_comes_back),
+		cmocka_unit_test(forged_sources_are_a_flood_also_when_folded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@
 #include "query/cube.h"
 #include "query/distinct.h"
 #include "query/query.h"
+#include "seen.h"
 
 /* -- the double ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -95,118 +96,11 @@ uint64_t gs_enrich_total_space(const struct gs_enrich *e)
 	return 0;
 }
 
-/* -- a writer that remembers --------------------------------------------------------------------------------------------------------- */
-
-#define MAX_COLUMNS 40
-#define CELL_MAX 96
-
-struct seen {
-	const struct gs_column *columns;
-	unsigned n_columns;
-	char (*cells)[CELL_MAX]; /* row by row; "" unknown */
-	size_t n_rows, cap;
-	unsigned begins, ends, batches;
-	bool complete;
-	const char *question;
-	int fail_rows;
-	struct gs_meta meta;
-};
-
-static void cell_text(uint8_t type, const struct gs_cell *c, char out[CELL_MAX])
-{
-	struct gs_prefix p;
-
-	out[0] = '\0';
-	if (!c->set)
-		return;
-	if (c->as_text) {
-		snprintf(out, CELL_MAX, "%s", c->text);
-		return;
-	}
-	switch (type) {
-	case GS_CELL_TEXT:
-		snprintf(out, CELL_MAX, "%s", c->text);
-		break;
-	case GS_CELL_SHARE:
-	case GS_CELL_REAL:
-		snprintf(out, CELL_MAX, "%.9f", c->real);
-		break;
-	case GS_CELL_TIME:
-		gs_time_format(c->time, 6, out);
-		break;
-	case GS_CELL_ADDR:
-		gs_addr_format(&c->addr, out);
-		break;
-	case GS_CELL_PREFIX:
-		p = (struct gs_prefix){ c->addr, (uint8_t)c->u64 };
-		gs_prefix_format(&p, out);
-		break;
-	case GS_CELL_HEX16:
-		snprintf(out, CELL_MAX, "0x%04x", (unsigned)c->u64);
-		break;
-	case GS_CELL_HEX32:
-		snprintf(out, CELL_MAX, "0x%08x", (unsigned)c->u64);
-		break;
-	default:
-		snprintf(out, CELL_MAX, "%" PRIu64, c->u64);
-	}
-}
-
-static int seen_begin(void *arg, const struct gs_column *columns, unsigned n, const struct gs_meta *meta, bool complete, struct gs_error *err)
-{
-	struct seen *t = arg;
-
-	(void)err;
-	t->begins++;
-	t->columns = columns;
-	t->n_columns = n;
-	t->complete = complete;
-	t->question = meta->question;
-	return 0;
-}
-
-static int seen_rows(void *arg, const struct gs_table *rows, struct gs_error *err)
-{
-	struct seen *t = arg;
-
-	assert_int_equal(t->begins, 1);
-	assert_int_equal(t->ends, 0);
-	if (t->fail_rows)
-		return gs_fail(err, GS_ERR_IO, "the disk is full");
-	t->batches++;
-	if (t->n_rows + rows->n_rows > t->cap) {
-		t->cap = (t->n_rows + rows->n_rows) * 2;
-		t->cells = realloc(t->cells, t->cap * t->n_columns * CELL_MAX);
-		assert_non_null(t->cells);
-	}
-	for (size_t i = 0; i < rows->n_rows * rows->n_columns; i++)
-		cell_text(rows->columns[i % rows->n_columns].type, &rows->cells[i], t->cells[t->n_rows * t->n_columns + i]);
-	t->n_rows += rows->n_rows;
-	return 0;
-}
-
-static int seen_end(void *arg, const struct gs_meta *meta, struct gs_error *err)
-{
-	struct seen *t = arg;
-
-	(void)err;
-	t->ends++;
-	t->meta = *meta;
-	return 0;
-}
-
-static const char *at(const struct seen *t, size_t row, const char *column)
-{
-	for (unsigned i = 0; i < t->n_columns; i++)
-		if (strcmp(t->columns[i].name, column) == 0)
-			return t->cells[row * t->n_columns + i];
-	fail_msg("no column %s", column);
-	return "";
-}
+/* -- looking at answers ---------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t number_at(const struct seen *t, size_t row, const char *column)
 {
-	return strtoull(at(t, row, column), NULL, 10);
+	return strtoull(seen_at(t, row, column), NULL, 10);
 }
 
 static uint64_t sum_of(const struct seen *t, const char *column)
@@ -215,12 +109,6 @@ static uint64_t sum_of(const struct seen *t, const char *column)
 	for (size_t i = 0; i < t->n_rows; i++)
 		sum += number_at(t, i, column);
 	return sum;
-}
-
-static void seen_done(struct seen *t)
-{
-	free(t->cells);
-	*t = (struct seen){ 0 };
 }
 
 static bool has_note(const struct gs_meta *m, const char *part)
@@ -249,7 +137,7 @@ static struct gs_question export_all(void)
  * by `note` are looked at. */
 static int ask_noting(const struct gs_question *question, const struct gs_sighting *s, size_t n, struct seen *t, const char *note, bool *ret_noted)
 {
-	const struct gs_table_writer w = { seen_begin, seen_rows, seen_end, t };
+	const struct gs_table_writer w = seen_writer(t);
 	struct gs_meta meta = { .question = "a question", .filters = { "--src 203.0.113.0/24", "--dst 192.0.2.1" }, .n_filters = 2 };
 	struct gs_error err = { 0 };
 	struct gs_query *q;
@@ -539,15 +427,15 @@ static void compare_row(const struct seen *t, size_t row, const struct plain *p,
 	assert_int_equal(number_at(t, row, "packets"), p->packets);
 	assert_int_equal(number_at(t, row, "bytes"), p->bytes);
 	if (p->bytes == 0)
-		assert_string_equal(at(t, row, "bytes"), "");
+		assert_string_equal(seen_at(t, row, "bytes"), "");
 	assert_int_equal(number_at(t, row, "sources"), p->n_sources);
-	snprintf(share, sizeof share, "%.9f", (double)p->packets / (double)all);
-	assert_string_equal(at(t, row, "share"), share);
+	snprintf(share, sizeof share, "%.15g", (double)p->packets / (double)all);
+	assert_string_equal(seen_at(t, row, "share"), share);
 	gs_time_format((struct gs_time){ p->first }, 6, text);
-	assert_string_equal(at(t, row, "first_seen"), text);
+	assert_string_equal(seen_at(t, row, "first_seen"), text);
 	gs_time_format((struct gs_time){ p->last }, 6, text);
-	assert_string_equal(at(t, row, "last_seen"), text);
-	assert_string_equal(at(t, row, "top_class"), plain_top_class(p));
+	assert_string_equal(seen_at(t, row, "last_seen"), text);
+	assert_string_equal(seen_at(t, row, "top_class"), plain_top_class(p));
 }
 
 static void compare_order(const struct seen *t)
@@ -597,10 +485,10 @@ static void compare_report(enum gs_by by, bool redact, const struct gs_sighting 
 		if (by == GS_BY_NETWORK && !redact && key[0] != '|') {
 			const uint64_t *jp = rows[r].geo_packets[0], *tw = rows[r].geo_packets[1];
 			const bool is_tw = tw[0] > jp[0] || (tw[0] == jp[0] && tw[1] > jp[1]);
-			assert_string_equal(at(&t, i, "src_geo"), is_tw ? "TW" : "JP");
+			assert_string_equal(seen_at(&t, i, "src_geo"), is_tw ? "TW" : "JP");
 		}
-		if (by == GS_BY_NETWORK && *at(&t, i, "src_asn") == '\0')
-			assert_string_equal(at(&t, i, "src_geo"), ""); /* the unknown network is nowhere */
+		if (by == GS_BY_NETWORK && *seen_at(&t, i, "src_asn") == '\0')
+			assert_string_equal(seen_at(&t, i, "src_geo"), ""); /* the unknown network is nowhere */
 		rows[r].key[0] = '!'; /* no key twice */
 	}
 	for (size_t r = 0; r < n_rows; r++)
@@ -752,7 +640,7 @@ static void folds_keep_what_the_source_does_not_determine(void **state)
 	ask(&q, s, MANY, &t);
 	assert_int_equal(t.n_rows, 3);
 	for (size_t i = 0; i < 3; i++) {
-		const unsigned day = (unsigned)strtoul(at(&t, i, "day") + 8, NULL, 10) - 25;
+		const unsigned day = (unsigned)strtoul(seen_at(&t, i, "day") + 8, NULL, 10) - 25;
 		assert_true(day < 3);
 		assert_int_equal(number_at(&t, i, "packets"), packets[day]);
 		assert_near(number_at(&t, i, "sources"), MANY / 3);
@@ -761,8 +649,8 @@ static void folds_keep_what_the_source_does_not_determine(void **state)
 	q = report_by(GS_BY_SOURCE);
 	q.memory_bytes = 3u << 20;
 	ask(&q, s, MANY, &t);
-	assert_string_equal(at(&t, 0, "src_ip"), ""); /* all that were folded: one row, the largest here */
-	assert_string_equal(at(&t, 1, "sources"), "1");
+	assert_string_equal(seen_at(&t, 0, "src_ip"), ""); /* all that were folded: one row, the largest here */
+	assert_string_equal(seen_at(&t, 1, "sources"), "1");
 	assert_near(number_at(&t, 0, "sources") + t.n_rows - 1, MANY);
 	seen_done(&t);
 	free(s);
@@ -813,9 +701,9 @@ static void folded_sightings_are_a_row_without_source(void **state)
 	ask_noting(&q, s, 3, &t, "came without their sources", &noted);
 	assert_true(noted && t.meta.sources_estimated);
 	assert_int_equal(t.n_rows, 3);
-	assert_string_equal(at(&t, 0, "src_ip"), "");
-	assert_string_equal(at(&t, 0, "packets"), "90000");
-	assert_string_equal(at(&t, 0, "sources"), "5000");
+	assert_string_equal(seen_at(&t, 0, "src_ip"), "");
+	assert_string_equal(seen_at(&t, 0, "packets"), "90000");
+	assert_string_equal(seen_at(&t, 0, "sources"), "5000");
 	assert_int_equal(t.meta.sources, 5002);
 	assert_int_equal(t.meta.packets, 90002);
 	seen_done(&t);
@@ -823,10 +711,10 @@ static void folded_sightings_are_a_row_without_source(void **state)
 	q.by = GS_BY_TARGET; /* what is not folded stays exact, in a row of its own */
 	ask(&q, s, 3, &t);
 	assert_int_equal(t.n_rows, 2);
-	assert_string_equal(at(&t, 0, "dst_ip"), "192.0.2.1");
-	assert_string_equal(at(&t, 0, "sources"), "5000");
-	assert_string_equal(at(&t, 1, "dst_ip"), "");
-	assert_string_equal(at(&t, 1, "sources"), "2");
+	assert_string_equal(seen_at(&t, 0, "dst_ip"), "192.0.2.1");
+	assert_string_equal(seen_at(&t, 0, "sources"), "5000");
+	assert_string_equal(seen_at(&t, 1, "dst_ip"), "");
+	assert_string_equal(seen_at(&t, 1, "sources"), "2");
 	seen_done(&t);
 
 	q.filter.n_src = 1; /* a condition on the source, and there is none */
@@ -848,7 +736,7 @@ static void counts_do_not_wrap(void **state)
 	s[1].packets = 7;
 	ask_noting(&q, s, 2, &t, "2^64 - 1", &noted);
 	assert_true(noted);
-	assert_string_equal(at(&t, 0, "packets"), "18446744073709551615");
+	assert_string_equal(seen_at(&t, 0, "packets"), "18446744073709551615");
 	seen_done(&t);
 }
 
@@ -936,7 +824,7 @@ static void without_data_a_filter_on_network_says_so(void **state)
 {
 	(void)state;
 	struct seen t = { 0 };
-	const struct gs_table_writer w = { seen_begin, seen_rows, seen_end, &t };
+	const struct gs_table_writer w = seen_writer(&t);
 	struct gs_question q = report_by(GS_BY_NETWORK);
 	struct gs_sighting s = sighting("198.51.100.1", "2017-07-25");
 	struct gs_meta meta = { 0 };
@@ -968,7 +856,7 @@ static void the_limit_cuts_rows_and_not_totals(void **state)
 	assert_int_equal(t.meta.rows_total, all.n_rows);
 	assert_int_equal(t.meta.packets, all.meta.packets);
 	for (size_t i = 0; i < 7; i++)
-		assert_string_equal(at(&t, i, "src_ip"), at(&all, i, "src_ip"));
+		assert_string_equal(seen_at(&t, i, "src_ip"), seen_at(&all, i, "src_ip"));
 	seen_done(&t);
 	seen_done(&all);
 	free(s);
@@ -989,7 +877,7 @@ static void reports_sort_by_any_column(void **state)
 			q.sort = sort;
 			ask(&q, s, 400, &t);
 			for (size_t r = 1; r < t.n_rows; r++) {
-				const char *a = at(&t, r - 1, c[i % n].name), *b = at(&t, r, c[i % n].name);
+				const char *a = seen_at(&t, r - 1, c[i % n].name), *b = seen_at(&t, r, c[i % n].name);
 				if (*a == '\0')
 					assert_string_equal(b, ""); /* unknown last, either way */
 				if (*a == '\0' || *b == '\0')
@@ -1026,7 +914,7 @@ static void ties_are_broken_by_the_key(void **state)
 		ask(&q, s, 7, &t);
 		assert_int_equal(t.n_rows, 7);
 		for (unsigned i = 0; i < 7; i++)
-			assert_string_equal(at(&t, i, "src_ip"), ordered[i]);
+			assert_string_equal(seen_at(&t, i, "src_ip"), ordered[i]);
 		seen_done(&t);
 	}
 }
@@ -1035,7 +923,7 @@ static void an_unknown_column_is_named_with_those_that_are(void **state)
 {
 	(void)state;
 	struct seen t = { 0 };
-	const struct gs_table_writer w = { seen_begin, seen_rows, seen_end, &t };
+	const struct gs_table_writer w = seen_writer(&t);
 	struct gs_question q = report_by(GS_BY_CLASS);
 	struct gs_error err = { 0 };
 	struct gs_query *query = NULL;
@@ -1128,7 +1016,7 @@ static void rows_are_streamed(void **state)
 {
 	(void)state;
 	struct seen t = { 0 };
-	const struct gs_table_writer w = { seen_begin, seen_rows, seen_end, &t };
+	const struct gs_table_writer w = seen_writer(&t);
 	const struct gs_meta head = { .question = "export of something" };
 	struct gs_question q = export_all();
 	struct gs_sighting *s = random_sightings(300, 3);
@@ -1194,7 +1082,7 @@ static void a_sorted_export_is_total_and_stable(void **state)
 		for (size_t i = 0; i < t.n_rows; i++) {
 			char text[GS_TIME_TEXT_MAX];
 			gs_time_format(order[i]->first, 6, text);
-			assert_string_equal(at(&t, i, "timestamp"), text);
+			assert_string_equal(seen_at(&t, i, "timestamp"), text);
 		}
 		seen_done(&t);
 	}
@@ -1225,7 +1113,7 @@ static void an_export_sorts_by_any_column(void **state)
 		ask(&q, s, 300, &few);
 		assert_int_equal(all.n_rows, 300);
 		for (size_t r = 1; r < 300; r++) {
-			const char *a = at(&all, r - 1, c[i % n].name), *b = at(&all, r, c[i % n].name);
+			const char *a = seen_at(&all, r - 1, c[i % n].name), *b = seen_at(&all, r, c[i % n].name);
 			if (*a == '\0')
 				assert_string_equal(b, "");
 			else if (*b && (c[i % n].type == GS_CELL_TEXT || c[i % n].type == GS_CELL_TIME))
@@ -1243,7 +1131,7 @@ static void sorting_more_than_fits_is_a_clear_sentence(void **state)
 {
 	(void)state;
 	struct seen t = { 0 };
-	const struct gs_table_writer w = { seen_begin, seen_rows, seen_end, &t };
+	const struct gs_table_writer w = seen_writer(&t);
 	struct gs_question q = export_all();
 	struct gs_sighting *s = random_sightings(20000, 12);
 	struct gs_error err = { 0 };
@@ -1267,7 +1155,7 @@ static void a_writers_failure_comes_back(void **state)
 {
 	(void)state;
 	struct seen t = { .fail_rows = 1 };
-	const struct gs_table_writer w = { seen_begin, seen_rows, seen_end, &t };
+	const struct gs_table_writer w = seen_writer(&t);
 	struct gs_sighting *s = random_sightings(300, 3);
 	for (unsigned k = 0; k < 3; k++) {
 		struct gs_question q = k ? export_all() : report_by(GS_BY_HOUR);
@@ -1317,11 +1205,11 @@ static void redaction_hides_every_address_of_ours(void **state)
 		{ "198.51.100.3", "", "", "", "TW" }, /* no destination is known: nothing is withheld */
 	};
 	for (size_t i = 0; i < 4; i++) {
-		assert_string_equal(at(&t, i, "src_ip"), expected[i][0]);
-		assert_string_equal(at(&t, i, "dst_ip"), expected[i][1]);
-		assert_string_equal(at(&t, i, "inner_src_ip"), expected[i][2]);
-		assert_string_equal(at(&t, i, "inner_dst_ip"), expected[i][3]);
-		assert_string_equal(at(&t, i, "src_geo"), expected[i][4]);
+		assert_string_equal(seen_at(&t, i, "src_ip"), expected[i][0]);
+		assert_string_equal(seen_at(&t, i, "dst_ip"), expected[i][1]);
+		assert_string_equal(seen_at(&t, i, "inner_src_ip"), expected[i][2]);
+		assert_string_equal(seen_at(&t, i, "inner_dst_ip"), expected[i][3]);
+		assert_string_equal(seen_at(&t, i, "src_geo"), expected[i][4]);
 	}
 	seen_done(&t);
 	for (unsigned by = 0; by < GS_BY_COUNT; by++) {
@@ -1416,7 +1304,7 @@ static struct gs_bot_process process(unsigned number, uint64_t pos, const char *
 static void bots_answer(const struct gs_bots_question *q, const struct gs_bot_process *list, size_t n, const struct gs_bots_rest *rest, struct seen *t,
                         char summary[512])
 {
-	const struct gs_table_writer writer = { seen_begin, seen_rows, seen_end, t };
+	const struct gs_table_writer writer = seen_writer(t);
 	struct gs_meta meta = { .question = "bots" };
 	uint64_t rows = 0;
 	assert_int_equal(gs_bots_answer(q, list, n, rest, &writer, &meta, &rows, NULL), 0);
@@ -1443,9 +1331,9 @@ static void machines_are_those_at_the_same_time(void **state)
 	bots_answer(&q, list, 4, &rest, &t, machines);
 	assert_string_equal(machines, "3");
 	assert_int_equal(t.n_rows, 4);
-	assert_string_equal(at(&t, 0, "byte_order"), "little");
-	assert_string_equal(at(&t, 0, "process_start"), "");
-	assert_string_equal(at(&t, 0, "bot"), "pos:00004000000000001");
+	assert_string_equal(seen_at(&t, 0, "byte_order"), "little");
+	assert_string_equal(seen_at(&t, 0, "process_start"), "");
+	assert_string_equal(seen_at(&t, 0, "bot"), "pos:00004000000000001");
 	seen_done(&t);
 }
 
@@ -1520,13 +1408,13 @@ static void bytes_of_unknown_length_are_noted(void **state)
 
 	ask_noting(&q, s, 2, &t, "bytes leave out", &noted);
 	assert_false(noted); /* all of them: the cell is empty */
-	assert_string_equal(at(&t, 0, "bytes"), "");
+	assert_string_equal(seen_at(&t, 0, "bytes"), "");
 	seen_done(&t);
 	s[0].has = GS_HAS_IP_LEN;
 	s[0].bytes = 52;
 	ask_noting(&q, s, 2, &t, "bytes leave out 1 of 2 packets", &noted);
 	assert_true(noted);
-	assert_string_equal(at(&t, 0, "bytes"), "52");
+	assert_string_equal(seen_at(&t, 0, "bytes"), "52");
 	seen_done(&t);
 }
 
@@ -1549,8 +1437,8 @@ static void times_at_the_ends_of_the_range_are_grouped(void **state)
 		q.sort = cases[i].column;
 		ask(&q, s, 2, &t);
 		assert_int_equal(t.n_rows, 2);
-		assert_string_equal(at(&t, 0, cases[i].column), cases[i].min);
-		assert_string_equal(at(&t, 1, cases[i].column), cases[i].max);
+		assert_string_equal(seen_at(&t, 0, cases[i].column), cases[i].min);
+		assert_string_equal(seen_at(&t, 1, cases[i].column), cases[i].max);
 		seen_done(&t);
 	}
 }

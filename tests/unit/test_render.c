@@ -188,7 +188,7 @@ static void tsv_is_exact(void **state)
 	"\"bytes\":null,\"sources\":18,\"sources_estimated\":false,\"sightings\":24,\"rows_total\":3,\"lost\":5,"                        \
 	"\"lost_by_reason\":{\"short\":3,\"linktype\":0,\"bad-ip\":2,\"depth\":0},\"lost_in_sensor\":0,\"possibly_lost_below\":0,\"packets_read\":40,\"packets_in_sightings\":24,"       \
 	"\"fragments\":2,\"fragment_bytes\":99,\"not_gre\":9,\"gre_udp\":0,\"gre_udp_hidden\":0,\"folded_packets\":0,\"records\":0,"     \
-	"\"records_bad\":0,\"records_other\":0,\"databases\":[{\"name\":\"City Lite\",\"edition\":\"2026-06-05\","                       \
+	"\"records_bad\":0,\"records_other\":0,\"undated\":0,\"databases\":[{\"name\":\"City Lite\",\"edition\":\"2026-06-05\","                       \
 	"\"credit\":\"Geolocation by \\\"X\\\"\"}],\"notes\":[\"a sentence\"]}"
 
 static void json_is_exact(void **state)
@@ -209,7 +209,7 @@ static void nothing_is_still_the_whole_shape(void **state)
 				   "\"sources\":0,\"sources_estimated\":false,\"sightings\":0,\"rows_total\":0,\"lost\":0,\"lost_by_reason\":{\"short\":0,"
 				   "\"linktype\":0,\"bad-ip\":0,\"depth\":0},\"lost_in_sensor\":0,\"possibly_lost_below\":0,\"packets_read\":0,\"packets_in_sightings\":0,\"fragments\":0,"
 				   "\"fragment_bytes\":0,\"not_gre\":0,\"gre_udp\":0,\"gre_udp_hidden\":0,\"folded_packets\":0,\"records\":0,"
-				   "\"records_bad\":0,\"records_other\":0,\"databases\":[],\"notes\":[]}";
+				   "\"records_bad\":0,\"records_other\":0,\"undated\":0,\"databases\":[],\"notes\":[]}";
 	char golden[2048];
 
 	snprintf(golden, sizeof golden, "{%s,\n\"rows\":[]}\n", meta);

@@ -317,6 +317,8 @@ static void is_that_pcapng(const struct got *g)
 	frame_is(g, 5, (INT64_C(1) << 31) * GS_NS_PER_S + INT64_C(12345000000), 50, 60, 228, 12345);
 	frame_is(g, 6, (INT64_C(1) << 31) * GS_NS_PER_S, 50, 51, 228, 0);
 	frame_is(g, 7, (INT64_C(1) << 31) * GS_NS_PER_S + 5000000, 0, 0, 228, 5);
+	for (size_t i = 0; i < 8; i++)
+		assert_int_equal(g->frames[i].undated, i == 4 || i == 6);
 }
 
 static void pcapng_is_read_whole(void **state)

@@ -15,6 +15,7 @@
 
 #include "query/stats.h"
 #include "query/trend.h"
+#include "seen.h"
 
 /* -- the double ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -95,78 +96,10 @@ uint32_t gs_enrich_asn_count(const struct gs_enrich *e)
 
 /* -- a question and its answer --------------------------------------------------------------------------------------------------------- */
 
-#define MAX_COLUMNS 12
-#define CELL_MAX 64
-
 struct answer {
-	const struct gs_column *columns;
-	unsigned n_columns;
-	char (*cells)[CELL_MAX];
-	size_t n_rows, cap;
-	struct gs_meta meta;
-	char findings[16][1200], notes[16][700];
-	int code;
+	struct seen seen;
 	struct gs_error err;
 };
-
-static int seen_begin(void *arg, const struct gs_column *columns, unsigned n, const struct gs_meta *meta, bool complete, struct gs_error *err)
-{
-	struct answer *a = arg;
-
-	(void)err;
-	assert_true(complete && n <= MAX_COLUMNS);
-	a->columns = columns;
-	a->n_columns = n;
-	(void)meta;
-	return 0;
-}
-
-static int seen_rows(void *arg, const struct gs_table *t, struct gs_error *err)
-{
-	struct answer *a = arg;
-
-	(void)err;
-	for (size_t i = 0; i < t->n_rows; i++) {
-		if (a->n_rows == a->cap) {
-			a->cap = a->cap ? a->cap * 2 : 64;
-			a->cells = realloc(a->cells, a->cap * MAX_COLUMNS * CELL_MAX);
-			assert_non_null(a->cells);
-		}
-		for (unsigned k = 0; k < t->n_columns; k++) {
-			const struct gs_cell *c = &t->cells[i * t->n_columns + k];
-			char *out = a->cells[a->n_rows * MAX_COLUMNS + k];
-			*out = '\0';
-			if (!c->set)
-				continue;
-			switch (t->columns[k].type) {
-			case GS_CELL_TEXT:
-				snprintf(out, CELL_MAX, "%s", c->text);
-				break;
-			case GS_CELL_REAL:
-			case GS_CELL_SHARE:
-				snprintf(out, CELL_MAX, "%.15g", c->real);
-				break;
-			default:
-				snprintf(out, CELL_MAX, "%" PRIu64, c->u64);
-			}
-		}
-		a->n_rows++;
-	}
-	return 0;
-}
-
-static int seen_end(void *arg, const struct gs_meta *meta, struct gs_error *err)
-{
-	struct answer *a = arg;
-
-	(void)err;
-	a->meta = *meta;
-	for (unsigned i = 0; i < meta->n_findings; i++)
-		snprintf(a->findings[i], sizeof a->findings[i], "%s", meta->findings[i]);
-	for (unsigned i = 0; i < meta->n_notes; i++)
-		snprintf(a->notes[i], sizeof a->notes[i], "%s", meta->notes[i]);
-	return 0;
-}
 
 static struct gs_enrich table = { 1000000, 100000 };
 
@@ -174,7 +107,7 @@ static const struct gs_trend_question plain = { .filter = { .since = { INT64_MIN
 
 static struct gs_trend *ask(const struct gs_trend_question *q, struct gs_enrich *e, struct answer *a)
 {
-	const struct gs_table_writer w = { .begin = seen_begin, .rows = seen_rows, .end = seen_end, .arg = a };
+	const struct gs_table_writer w = seen_writer(&a->seen);
 	struct gs_trend *t = NULL;
 
 	memset(a, 0, sizeof *a);
@@ -194,23 +127,18 @@ static void finish(struct gs_trend *t, struct answer *a)
 	uint64_t rows = 0;
 
 	assert_int_equal(gs_trend_answer(t, &meta, &rows, &a->err), 0);
-	assert_int_equal(rows, a->n_rows);
+	assert_int_equal(rows, a->seen.n_rows);
 	gs_trend_free(t);
 }
 
 static void done(struct answer *a)
 {
-	free(a->cells);
-	a->cells = NULL;
+	seen_done(&a->seen);
 }
 
 static const char *cell(const struct answer *a, size_t row, const char *column)
 {
-	for (unsigned i = 0; i < a->n_columns; i++)
-		if (strcmp(a->columns[i].name, column) == 0)
-			return a->cells[row * MAX_COLUMNS + i];
-	fail_msg("no column %s", column);
-	return NULL;
+	return seen_at(&a->seen, row, column);
 }
 
 static void real_is(const struct answer *a, size_t row, const char *column, double want)
@@ -222,7 +150,7 @@ static void real_is(const struct answer *a, size_t row, const char *column, doub
 
 static size_t row_of(const struct answer *a, const char *asn)
 {
-	for (size_t i = 0; i < a->n_rows; i++)
+	for (size_t i = 0; i < a->seen.n_rows; i++)
 		if (strcmp(cell(a, i, "src_asn"), asn) == 0)
 			return i;
 	fail_msg("no row of %s", asn);
@@ -231,11 +159,11 @@ static size_t row_of(const struct answer *a, const char *asn)
 
 static bool told(const struct answer *a, const char *part)
 {
-	for (unsigned i = 0; i < a->meta.n_findings; i++)
-		if (strstr(a->findings[i], part))
+	for (unsigned i = 0; i < a->seen.meta.n_findings; i++)
+		if (strstr(a->seen.findings[i], part))
 			return true;
-	for (unsigned i = 0; i < a->meta.n_notes; i++)
-		if (strstr(a->notes[i], part))
+	for (unsigned i = 0; i < a->seen.meta.n_notes; i++)
+		if (strstr(a->seen.notes[i], part))
 			return true;
 	return false;
 }
@@ -284,7 +212,7 @@ static void a_network_stands_out(void **state)
 	push_many(t, "203.0.%u.%u", 1, MONDAY);
 	push_many(t, "192.0.%u.%u", 5, MONDAY);
 	finish(t, &a);
-	assert_int_equal(a.n_rows, 3);
+	assert_int_equal(a.seen.n_rows, 3);
 	assert_string_equal(cell(&a, 0, "src_asn"), "64500");
 	assert_string_equal(cell(&a, 0, "src_as_name"), "Big Net");
 	assert_string_equal(cell(&a, 0, "sources"), "18");
@@ -303,11 +231,11 @@ static void a_network_stands_out(void **state)
 	assert_string_equal(cell(&a, none, "p_value"), "");
 	assert_string_equal(cell(&a, none, "space_share"), "");
 	assert_string_equal(cell(&a, none, "stands_out"), "");
-	assert_string_equal(a.findings[0], "Most of the GRE comes from one network: AS64500 (Big Net, TW): 18 of 24 packets, from 18 of 24 sources, 750 times its "
+	assert_string_equal(a.seen.findings[0], "Most of the GRE comes from one network: AS64500 (Big Net, TW): 18 of 24 packets, from 18 of 24 sources, 750 times its "
 	                                   "share of the routed address space (p = 1e-44).");
-	assert_int_equal(a.meta.sources, 24);
-	assert_int_equal(a.meta.packets, 24);
-	assert_false(a.meta.sources_estimated);
+	assert_int_equal(a.seen.meta.sources, 24);
+	assert_int_equal(a.seen.meta.packets, 24);
+	assert_false(a.seen.meta.sources_estimated);
 	done(&a);
 }
 
@@ -324,7 +252,7 @@ static void little_does_not_stand_out(void **state)
 	finish(t, &a);
 	assert_true(strtod(cell(&a, row_of(&a, "64501"), "p_value"), NULL) < 1e-6);
 	assert_string_equal(cell(&a, row_of(&a, "64501"), "stands_out"), "0");
-	assert_non_null(strstr(a.findings[0], "No network stands out: "));
+	assert_non_null(strstr(a.seen.findings[0], "No network stands out: "));
 	done(&a);
 
 	struct gs_enrich full = { 1500, 2 }; /* two thirds of the space are AS64500's */
@@ -348,10 +276,10 @@ static void several_stand_out(void **state)
 	for (unsigned k = 0; k < 6; k++)
 		push_many(t, (const char *const[]){ "10.0.%u.%u", "10.1.%u.%u", "10.2.%u.%u", "10.3.%u.%u", "10.4.%u.%u", "10.5.%u.%u" }[k], 9, MONDAY);
 	finish(t, &a);
-	assert_non_null(strstr(a.findings[0], "The network that stands out most: AS64501 ("));
-	assert_non_null(strstr(a.findings[1], "Also: AS64500 (Big Net), 30 sources, 275 times; AS"));
-	assert_non_null(strstr(a.findings[1], "; and 3 more."));
-	assert_true(a.meta.n_findings_first < a.meta.n_findings);
+	assert_non_null(strstr(a.seen.findings[0], "The network that stands out most: AS64501 ("));
+	assert_non_null(strstr(a.seen.findings[1], "Also: AS64500 (Big Net), 30 sources, 275 times; AS"));
+	assert_non_null(strstr(a.seen.findings[1], "; and 3 more."));
+	assert_true(a.seen.meta.n_findings_first < a.seen.meta.n_findings);
 	done(&a);
 }
 
@@ -365,7 +293,7 @@ static void nothing_to_hold_it_against(void **state)
 	push_many(t, "198.51.%u.%u", 30, MONDAY);
 	assert_false(gs_trend_can_tell(t));
 	finish(t, &a);
-	assert_int_equal(a.n_rows, 1);
+	assert_int_equal(a.seen.n_rows, 1);
 	assert_string_equal(cell(&a, 0, "src_asn"), "");
 	assert_string_equal(cell(&a, 0, "sources"), "30");
 	assert_true(told(&a, "cannot be told: no network database"));
@@ -382,14 +310,14 @@ static void nothing_to_hold_it_against(void **state)
 
 	t = ask(&plain, &table, &a); /* nothing at all */
 	finish(t, &a);
-	assert_int_equal(a.n_rows, 0);
-	assert_int_equal(a.meta.n_findings, 0);
+	assert_int_equal(a.seen.n_rows, 0);
+	assert_int_equal(a.seen.meta.n_findings, 0);
 	done(&a);
 
 	t = ask(&plain, &table, &a); /* one packet */
 	push_one(t, "198.51.100.1", MONDAY, 1);
 	finish(t, &a);
-	assert_int_equal(a.n_rows, 1);
+	assert_int_equal(a.seen.n_rows, 1);
 	assert_string_equal(cell(&a, 0, "weeks"), "0");
 	assert_string_equal(cell(&a, 0, "slope_per_week"), "");
 	assert_true(told(&a, "cannot be told from 0 whole weeks"));
@@ -493,7 +421,7 @@ static void watching_is_not_matching(void **state)
 		for (unsigned i = 5; i < 10; i++)
 			push_one(t, "198.51.100.1", MONDAY + (i * 7 + 1) * DAY, i);
 		finish(t, &a);
-		assert_int_equal(a.n_rows, 1);
+		assert_int_equal(a.seen.n_rows, 1);
 		assert_string_equal(cell(&a, 0, "weeks"), "10");
 		assert_true(strtod(cell(&a, 0, "slope_per_week"), NULL) > 0.9);
 		assert_true(strtod(cell(&a, 0, "slope_p"), NULL) < 0.01);
@@ -572,27 +500,27 @@ static void many_networks(void **state)
 			push(t, &s, 1);
 		}
 		finish(t, &a);
-		for (size_t i = 0; i < a.n_rows; i++) {
+		for (size_t i = 0; i < a.seen.n_rows; i++) {
 			sum += strtoull(cell(&a, i, "packets"), NULL, 10);
 			sources += strtoull(cell(&a, i, "sources"), NULL, 10);
 		}
 		assert_int_equal(sum, packets);
-		assert_int_equal(a.meta.packets, packets);
+		assert_int_equal(a.seen.meta.packets, packets);
 		assert_string_equal(cell(&a, 0, "src_asn"), "64500");
 		assert_string_equal(cell(&a, 0, "stands_out"), "1");
 		if (tight) {
-			assert_true(a.meta.sources_estimated);
-			assert_in_range(a.meta.sources, 330000 * 0.95, 330000 * 1.05);
+			assert_true(a.seen.meta.sources_estimated);
+			assert_in_range(a.seen.meta.sources, 330000 * 0.95, 330000 * 1.05);
 			assert_in_range(strtoull(cell(&a, 0, "sources"), NULL, 10), 27000, 33000);
 			assert_true(fabs(strtod(cell(&a, 0, "ratio"), NULL) / (30000 / 330000.0 / 0.001) - 1) < 0.1);
 			assert_true(told(&a, "sources are estimated: more than fit in memory"));
 			assert_true(told(&a, "more networks than fit in memory"));
 		} else {
-			assert_int_equal(a.n_rows, 100001);
+			assert_int_equal(a.seen.n_rows, 100001);
 			assert_string_equal(cell(&a, 1, "stands_out"), "0");
 			assert_int_equal(sources, 330000);
-			assert_int_equal(a.meta.sources, 330000);
-			assert_false(a.meta.sources_estimated);
+			assert_int_equal(a.seen.meta.sources, 330000);
+			assert_false(a.seen.meta.sources_estimated);
 		}
 		done(&a);
 	}
@@ -617,7 +545,7 @@ static void weeks_beyond_memory(void **state)
 			push(t, &s, 1);
 		}
 	finish(t, &a);
-	for (size_t i = 0; i < a.n_rows; i++) {
+	for (size_t i = 0; i < a.seen.n_rows; i++) {
 		sum += strtoull(cell(&a, i, "packets"), NULL, 10);
 		if (*cell(&a, i, "slope_per_week")) {
 			real_is(&a, i, "slope_per_week", 1);
@@ -651,8 +579,8 @@ static void folded_sources_are_unknown(void **state)
 	const size_t none = row_of(&a, "");
 	assert_string_equal(cell(&a, none, "sources"), "77");
 	assert_string_equal(cell(&a, none, "packets"), "500");
-	assert_int_equal(a.meta.sources, 78);
-	assert_true(a.meta.sources_estimated);
+	assert_int_equal(a.seen.meta.sources, 78);
+	assert_true(a.seen.meta.sources_estimated);
 	assert_true(told(&a, "77 sources came as numbers"));
 	done(&a);
 }
@@ -666,7 +594,7 @@ static void counts_stop_at_their_limit(void **state)
 	for (unsigned i = 0; i < 12; i++)
 		push_one(t, "198.51.100.1", MONDAY + i * 7 * DAY, UINT64_MAX);
 	finish(t, &a);
-	assert_int_equal(a.n_rows, 1);
+	assert_int_equal(a.seen.n_rows, 1);
 	assert_string_equal(cell(&a, 0, "packets"), "18446744073709551615");
 	real_is(&a, 0, "slope_per_week", 0);
 	assert_true(told(&a, "stands at its limit, 2^64 - 1"));
@@ -720,8 +648,8 @@ static void random_against_plain(void **state)
 			push(t, &s, 1);
 		}
 		finish(t, &a);
-		assert_int_equal(a.meta.packets, all);
-		assert_int_equal(a.meta.sources, total4 + sources6 + folded);
+		assert_int_equal(a.seen.meta.packets, all);
+		assert_int_equal(a.seen.meta.sources, total4 + sources6 + folded);
 		for (unsigned net = 0; net < NETS; net++) {
 			const uint64_t sources = sources4[net] + (net == 1 ? sources6 : 0) + (net == 0 ? folded : 0);
 			char asn[16] = "";
@@ -743,7 +671,7 @@ static void random_against_plain(void **state)
 			real_is(&a, row, "ratio", sources4[net] / (double)total4 / space);
 			assert_true(strtod(cell(&a, row, "p_value"), NULL) >= exp(stats_binomial_tail_log(sources4[net], total4, space)));
 		}
-		assert_int_equal(a.n_rows, rows);
+		assert_int_equal(a.seen.n_rows, rows);
 		done(&a);
 	}
 }
@@ -763,12 +691,12 @@ static void filters(void **state)
 	push_many(t, "198.51.%u.%u", 18, MONDAY);
 	push_many(t, "203.0.%u.%u", 6, MONDAY);
 	finish(t, &a);
-	assert_int_equal(a.n_rows, 1);
+	assert_int_equal(a.seen.n_rows, 1);
 	real_is(&a, 0, "source_share", 0.75);
 	real_is(&a, 0, "p_value", 1.3383274274029075e-44);
-	assert_int_equal(a.meta.packets, 18);
-	assert_int_equal(a.meta.sources, 18);
-	assert_int_equal(a.meta.rows_total, 1);
+	assert_int_equal(a.seen.meta.packets, 18);
+	assert_int_equal(a.seen.meta.sources, 18);
+	assert_int_equal(a.seen.meta.rows_total, 1);
 	done(&a);
 
 	q = plain;
@@ -778,7 +706,7 @@ static void filters(void **state)
 	push_many(t, "198.51.%u.%u", 18, MONDAY);
 	push_many(t, "203.0.%u.%u", 6, MONDAY);
 	finish(t, &a);
-	assert_int_equal(a.n_rows, 1);
+	assert_int_equal(a.seen.n_rows, 1);
 	assert_string_equal(cell(&a, 0, "p_value"), "");
 	assert_string_equal(cell(&a, 0, "sources"), "18");
 	assert_true(told(&a, "With --src or --country"));
@@ -791,7 +719,7 @@ static void filters(void **state)
 	push_many(t, "198.51.%u.%u", 18, MONDAY);
 	push_many(t, "203.0.%u.%u", 6, MONDAY);
 	finish(t, &a);
-	assert_int_equal(a.n_rows, 1);
+	assert_int_equal(a.seen.n_rows, 1);
 	assert_string_equal(cell(&a, 0, "src_asn"), "64501");
 	assert_string_equal(cell(&a, 0, "p_value"), "");
 	done(&a);
@@ -822,10 +750,10 @@ static void order_and_limit(void **state)
 	push_many(t, "203.0.%u.%u", 6, MONDAY);
 	push_many(t, "192.0.%u.%u", 7, MONDAY);
 	finish(t, &a);
-	assert_int_equal(a.n_rows, 2);
+	assert_int_equal(a.seen.n_rows, 2);
 	assert_string_equal(cell(&a, 0, "src_asn"), "64501"); /* 6 of 31 over 0.00001 */
 	assert_string_equal(cell(&a, 0, "ratio"), "19355");
-	assert_int_equal(a.meta.rows_total, 3);
+	assert_int_equal(a.seen.meta.rows_total, 3);
 	done(&a);
 	q.sort = "colour";
 	assert_int_equal(gs_trend_new(&q, &table, &none, &t, &a.err), GS_ERR_USAGE);
@@ -846,7 +774,7 @@ static void redaction(void **state)
 	push(t, &s, 1);
 	push_one(t, "203.0.113.1", MONDAY, 1);
 	finish(t, &a);
-	assert_int_equal(a.n_rows, 2);
+	assert_int_equal(a.seen.n_rows, 2);
 	assert_string_equal(cell(&a, row_of(&a, ""), "sources"), "1");
 	done(&a);
 	t = ask(&plain, &table, &a);
@@ -873,7 +801,7 @@ static void classes(void **state)
 		push(t, &s, 1);
 	}
 	finish(t, &a);
-	assert_int_equal(a.n_rows, 2);
+	assert_int_equal(a.seen.n_rows, 2);
 	assert_string_equal(cell(&a, 0, "class"), "unknown");
 	assert_string_equal(cell(&a, 1, "class"), "tunnel.pptp");
 	for (size_t i = 0; i < 2; i++)
@@ -881,7 +809,7 @@ static void classes(void **state)
 	assert_int_equal(total, 144 + 36);
 	real_is(&a, 0, "share", 0.8);
 	real_is(&a, 1, "slope_per_week", 0);
-	assert_int_equal(a.meta.sources, 1);
+	assert_int_equal(a.seen.meta.sources, 1);
 	assert_true(told(&a, "Most of it is unknown: 144 of 180 packets."));
 	assert_true(told(&a, "unknown grows by 2 packets a week each week"));
 	done(&a);
