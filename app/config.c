@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "config_keys.h"
+#include "source/log_own.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -119,9 +120,19 @@ static bool format_name_fits(const char *name)
 
 static void format_end(struct config_reading *r)
 {
-	if (r->format && !*r->format->pattern)
-		trouble(r, r->format->line, "[%s %s] has no pattern", CONFIG_NAMED, r->format->name);
+	struct gs_log_own *own = NULL;
+	struct gs_error err = { 0 };
+	const struct config_log_format *f = r->format;
+
 	r->format = NULL;
+	if (!f)
+		return;
+	const struct gs_log_own_format one = { .name = f->name, .pattern = f->pattern, .time = f->time };
+	if (!*f->pattern)
+		trouble(r, f->line, "[%s %s] has no pattern", CONFIG_NAMED, f->name);
+	else if (gs_log_own_new(&one, 1, &own, &err) < 0)
+		trouble(r, f->line, "[%s %s]: %s", CONFIG_NAMED, f->name, err.text);
+	gs_log_own_free(own);
 }
 
 static void format_begin(struct config_reading *r, const char *name)

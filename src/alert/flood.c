@@ -103,7 +103,7 @@ static void note_forged(struct flood *f, const struct gs_pulse_class *c, const s
 {
 	if (c->sources < FORGED_SOURCES || c->packets >= FORGED_PACKETS * c->sources)
 		return;
-	if (s->begin.ns - f->forged_to.ns > 60 * GS_NS_PER_S || f->forged_to.ns == NO_TIME.ns)
+	if (f->forged_to.ns == NO_TIME.ns || s->begin.ns - f->forged_to.ns > 60 * GS_NS_PER_S)
 		f->forged_from = s->begin;
 	f->forged_to = s->end;
 }

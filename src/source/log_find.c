@@ -25,20 +25,27 @@ bool log_finder_add(struct log_finder *f, const struct log_format *format, unsig
 		const size_t len = strlen(text);
 		if (!at || len > 255 || f->n == LOG_NEEDLES_MAX)
 			return false;
-		const uint8_t id = (uint8_t)++f->n;
 		uint8_t *list = at == text ? &f->bare[a - 1] : &f->first[a - 1][(uint8_t)at[-1]];
+		uint8_t same = *list;
+		while (same && strcmp(f->needles[same].text, text) != 0)
+			same = f->needles[same].next;
+		if (same) { /* several formats name it so */
+			f->needles[same].formats |= UINT64_C(1) << bit;
+			continue;
+		}
+		const uint8_t id = (uint8_t)++f->n;
 		f->needles[id].text = text;
 		f->needles[id].len = (uint8_t)len;
 		f->needles[id].at = (uint8_t)(at - text);
-		f->needles[id].format = UINT64_C(1) << bit;
+		f->needles[id].formats = UINT64_C(1) << bit;
 		f->needles[id].next = *list;
 		*list = id;
 	}
 	return true;
 }
 
-/* The formats whose needle has its pair number `a` at p. */
-static uint64_t needles_at(const struct log_finder *f, unsigned a, const uint8_t *start, const uint8_t *p, const uint8_t *end)
+/* The formats whose needle has its pair number `a` at p; any: those of one will do. */
+static uint64_t needles_at(const struct log_finder *f, unsigned a, const uint8_t *start, const uint8_t *p, const uint8_t *end, bool any)
 {
 	uint64_t found = 0;
 	uint8_t lists[2] = { f->bare[a], p > start ? f->first[a][lower(p[-1])] : 0 };
@@ -52,8 +59,11 @@ static uint64_t needles_at(const struct log_finder *f, unsigned a, const uint8_t
 			uint8_t k = 0;
 			while (k < len && lower(text[k]) == (uint8_t)f->needles[i].text[k])
 				k++;
-			if (k == len)
-				found |= f->needles[i].format;
+			if (k < len)
+				continue;
+			found |= f->needles[i].formats;
+			if (any)
+				return found;
 		}
 	return found;
 }
@@ -115,7 +125,7 @@ const uint8_t *log_finder_next(const struct log_finder *f, const uint8_t *start,
 {
 	while ((p = pair_next(p, end)) < end) {
 		const unsigned a = pair_at(p);
-		if (a < LOG_ANCHORS && needles_at(f, a, start, p, end))
+		if (a < LOG_ANCHORS && needles_at(f, a, start, p, end, true))
 			return p;
 		p++;
 	}
@@ -130,7 +140,7 @@ uint64_t log_finder_formats(const struct log_finder *f, log_cell line)
 	while (line.len && (p = pair_next(p, end)) < end) {
 		const unsigned a = pair_at(p);
 		if (a < LOG_ANCHORS)
-			found |= needles_at(f, a, start, p, end);
+			found |= needles_at(f, a, start, p, end, false);
 		p++;
 	}
 	return found;

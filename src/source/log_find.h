@@ -23,7 +23,7 @@ struct log_finder {
 		const char *text;
 		uint8_t len, at;      /* where the pair stands in it */
 		uint8_t next;         /* the next needle of the same list, 0: none */
-		uint64_t format;      /* its bit */
+		uint64_t formats;     /* bits of those that have it */
 	} needles[LOG_NEEDLES_MAX + 1]; /* from 1 */
 	uint8_t first[LOG_ANCHORS][256];        /* by pair and by the octet before it, lower case */
 	uint8_t bare[LOG_ANCHORS];              /* needles that begin with the pair */

@@ -211,8 +211,9 @@ static bool take_5424(log_cell *c, struct log_line *line)
 	struct log_time t = { 0 };
 	struct log_line l = *line;
 
-	if (!log_take(&at, "1 "))
+	if (at.len < 2 || at.text[0] != '1' || at.text[1] != ' ')
 		return false;
+	skip(&at, 2);
 	const log_cell when = log_token(&at);
 	if (!log_is(when, "-") && (!log_time_read(when, &t) || t.kind != LOG_TIME_CIVIL || !t.has_year))
 		return false;
@@ -238,7 +239,7 @@ static void take_repeated(log_cell *c, struct log_line *line)
 	log_cell at = *c;
 	uint64_t n;
 
-	if (!log_take(&at, "message repeated "))
+	if (!at.len || at.text[0] != 'm' || !log_take(&at, "message repeated "))
 		return;
 	const log_cell count = log_until(&at, ' ');
 	if (!log_number(count, 1000000, &n) || n == 0 || !log_take(&at, "times: ["))
@@ -267,7 +268,7 @@ bool log_prefix(log_cell all, struct log_line *ret)
 		const bool started = pri || line.time.kind != LOG_TIME_NONE;
 		if (c.len == 0 || c.text[0] == '%' || c.text[0] == '{')
 			break;
-		if (log_time_take(&c, &t)) {
+		if (c.text[0] != '[' && log_time_take(&c, &t)) {
 			keep_time(&line, &t);
 			if (c.len && c.text[0] == ':')
 				skip(&c, 1);

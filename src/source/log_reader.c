@@ -108,7 +108,7 @@ void log_reader_line(struct log_reader *lr, log_cell line, bool all)
 		line.len--;
 	log_take(&line, "\xef\xbb\xbf"); /* files that editors and PowerShell wrote begin so */
 	log_prefix(line, &lr->line);
-	lr->wanted = all ? ~UINT64_C(0) : log_finder_formats(&lr->finder, line);
+	lr->all = all;
 	lr->again = false;
 	lr->given = false;
 	unwrap(lr);
@@ -214,12 +214,15 @@ static bool ask_own(struct log_reader *lr, struct log_result *ret)
 static int ask_all(struct log_reader *lr, struct log_result *ret)
 {
 	const unsigned first = lr->last;
+	uint64_t wanted = ~UINT64_C(0); /* the first is asked before it is known which needles are there: mostly it is its line */
 	int bad = -1;
 
 	for (unsigned k = 0; k <= log_formats_n; k++) {
 		const unsigned i = k == 0 ? first : k - 1;
 		struct log_result r;
-		if ((k > 0 && i == first) || !(lr->wanted >> i & 1) || !log_formats[i]->read)
+		if (k == 1 && !lr->all)
+			wanted = log_finder_formats(&lr->finder, lr->line.all);
+		if ((k > 0 && i == first) || !(wanted >> i & 1) || !log_formats[i]->read)
 			continue;
 		const enum log_word word = ask(lr, i, &r);
 		if (word == LOG_NO || (word == LOG_BAD && bad >= 0))

@@ -22,7 +22,7 @@ struct log_reader {
 	char *scratch;             /* where messages inside JSON are put; LOG_LINE_MAX octets, made when the first comes */
 	/* the line being read */
 	struct log_line line;
-	uint64_t wanted;           /* formats to ask */
+	bool all;                  /* every format is asked, needles or not */
 	bool again;                /* that format has more to say of this line */
 	log_cell rest;             /* behind the record whose direction back is asked for */
 	bool given;

@@ -65,7 +65,9 @@ log_cell log_from(log_cell c, const char *p)
 
 log_cell log_until(log_cell *c, char stop)
 {
-	const char *at = c->len ? memchr(c->text, stop, c->len) : NULL;
+	if (c->len == 0) /* its text may be NULL */
+		return *c;
+	const char *at = memchr(c->text, stop, c->len);
 	const log_cell cut = { c->text, at ? (size_t)(at - c->text) : c->len };
 	const size_t used = cut.len + (at != NULL);
 
@@ -77,6 +79,8 @@ log_cell log_token(log_cell *c)
 {
 	size_t at = 0, n = 0;
 
+	if (c->len == 0)
+		return *c;
 	while (at < c->len && is_blank(c->text[at]))
 		at++;
 	while (at + n < c->len && !is_blank(c->text[at + n]))
@@ -133,11 +137,41 @@ static bool address_plain(log_cell c, struct gs_addr *ret)
 	return gs_addr_parse(c.text, c.len, ret);
 }
 
+/* A dotted quad, which most addresses are. What is none may be another form. */
+static bool quad_read(log_cell c, struct gs_addr *ret)
+{
+	uint8_t b[4];
+	unsigned n = 0, v = 0, digits = 0;
+
+	if (c.len < 7 || c.len > 15)
+		return false;
+	for (size_t i = 0; i < c.len; i++) {
+		const char d = c.text[i];
+		if (is_digit(d)) {
+			if ((digits == 1 && v == 0) || ++digits > 3)
+				return false;
+			v = v * 10 + (unsigned)(d - '0');
+		} else if (d == '.' && digits && v < 256 && n < 3) {
+			b[n++] = (uint8_t)v;
+			v = digits = 0;
+		} else {
+			return false;
+		}
+	}
+	if (n != 3 || !digits || v > 255)
+		return false;
+	b[3] = (uint8_t)v;
+	gs_addr_set_v4(ret, b);
+	return true;
+}
+
 bool log_address(log_cell c, struct gs_addr *ret)
 {
 	struct gs_addr a;
 	uint64_t bits;
 
+	if (quad_read(c, ret))
+		return true;
 	c = log_trim(c);
 	if (c.len > ADDRESS_TEXT_MAX)
 		return false;
@@ -193,6 +227,8 @@ enum log_proto log_protocol(log_cell c)
 	static const char *const names[] = { "gre", "grev0", "grev1", "ipproto_gre", "generic routing encapsulation", "general routing encapsulation" };
 	uint64_t v = 0;
 
+	if (c.len == 2 && c.text[0] == '4' && c.text[1] == '7')
+		return LOG_PROTO_GRE;
 	c = log_trim(c);
 	if (c.len == 0 || log_is(c, "-") || log_is(c, "n/a"))
 		return LOG_PROTO_NONE;

@@ -60,7 +60,7 @@ static unsigned take_name(struct reader *r, const char *names)
 	if (left < 3)
 		return 0;
 	const char a = lower(r->p[0]), b = lower(r->p[1]), c = lower(r->p[2]);
-	if (left > 3 && lower(r->p[3]) >= 'a' && lower(r->p[3]) <= 'z')
+	if (a < 'a' || a > 'z' || (left > 3 && lower(r->p[3]) >= 'a' && lower(r->p[3]) <= 'z'))
 		return 0;
 	for (unsigned i = 0; names[3 * i]; i++)
 		if (names[3 * i] == a && names[3 * i + 1] == b && names[3 * i + 2] == c) {
@@ -182,6 +182,8 @@ static bool take_zone_name(struct reader *r, struct log_time *t)
 	};
 	size_t n = 0;
 
+	if (r->p == r->end || !memchr("ugzwcemjpUGZWCEMJP", *r->p, 18)) /* mostly a host's name stands here */
+		return false;
 	while (r->p + n < r->end && lower(r->p[n]) >= 'a' && lower(r->p[n]) <= 'z')
 		n++;
 	for (size_t i = 0; i < sizeof zones / sizeof *zones; i++) {
@@ -198,14 +200,18 @@ static bool take_zone_name(struct reader *r, struct log_time *t)
 /* The date, up to where the clock starts. */
 static bool take_date(struct reader *r, struct log_time *t)
 {
-	if (take_name(r, WEEKDAYS)) {
+	if (r->p == r->end)
+		return false;
+	bool month = !is_digit(*r->p) && take_month(r, t);
+	if (!month && take_name(r, WEEKDAYS)) {
 		take_char(r, ',');
 		skip_blanks(r);
+		month = r->p < r->end && !is_digit(*r->p) && take_month(r, t);
 	}
 	if (r->p == r->end)
 		return false;
-	if (!is_digit(*r->p)) { /* Apr  5, Apr 5 2026, apr/05/2026, apr/05 */
-		if (!take_month(r, t))
+	if (!is_digit(*r->p) || month) { /* Apr  5, Apr 5 2026, apr/05/2026, apr/05 */
+		if (!month)
 			return false;
 		if (take_char(r, '/')) {
 			if (!take_day(r, t) || (take_char(r, '/') && !take_year(r, t)))

@@ -93,11 +93,22 @@ def halves(path):
     return put("half1.pcap", data[:end]), put("half2.pcap", data[:24] + data[end:])
 
 
+def same_estimates(have, want):
+    """More sources than are kept one by one are estimated, by a hash that every run draws anew: near each other, then the same for what follows."""
+    near = True
+    for h, w in zip(have, want):
+        if "sources=estimated" in h.get("evidence", ""):
+            near &= abs(h["src_ips"] - w["src_ips"]) <= max(3, w["src_ips"] // 8)
+            h["src_ips"] = w["src_ips"]
+    return near
+
+
 def same_bots(name, x, y, least):
     for q in (("bots",), ("report", "--by", "bot"), ("bots", "--sensor", "north"), ("bots", "--since", "2017-11-24T05:06:50Z")):
         p, w = (run(*q, "-q", "--format", "jsonl", "--store", s) for s in (x, y))
         have, want = ([{k: v for k, v in json.loads(d).items() if k != "meta"} for d in lines(a)] for a in (p, w))
-        check(f"{name}: {' '.join(q)}", p.returncode == w.returncode == 0 and have == want and (len(have) >= least or "--since" in q or "--sensor" in q),
+        near = same_estimates(have, want)
+        check(f"{name}: {' '.join(q)}", p.returncode == w.returncode == 0 and near and have == want and (len(have) >= least or "--since" in q or "--sensor" in q),
               (have[:3], want[:3], p.stderr, w.stderr))
 
 

@@ -76,13 +76,12 @@ class Sensor:
         self.lab, self.work = lab, work
         Sensor.made.append(self)
         env = dict(os.environ, HOME=str(work), XDG_DATA_HOME=str(work), XDG_STATE_HOME=str(work), GRESCOPE_DATA="")
-        self.said = tempfile.TemporaryFile("w+")
+        self.said = work / f"said{len(Sensor.made)}"
         self.p = lab.start([PROGRAM, "watch", "-i", lab.rx, "--store", str(work / "s.db"), "--asn-db", str(work / "asn.csv"), "--window", "5s", "--alerts", "json", *options],
-                           stderr=self.said, stdout=subprocess.DEVNULL, env=env)
+                           stderr=open(self.said, "a"), stdout=subprocess.DEVNULL, env=env)
 
     def text(self):
-        self.said.seek(0)
-        return self.said.read()
+        return self.said.read_text()  # a handle of its own: the sensor's keeps its place
 
     def alerts(self, kind=None):
         all_ = [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
@@ -218,8 +217,8 @@ def dies(lab, work, s):
         os.kill(t if victim == "teller" else children(t)[0], signal.SIGKILL)
         net.wait_for(lambda: teller(s) not in (None, t), limit=20)
         net.wait_for(lambda: get(lab, "/healthz", code=None) == "all is well\n", limit=20)
-        lab.send([frame("203.0.113.7"), frame("192.0.2.3")])
         before = len(lines_of(work / "command.txt"))
+        lab.send([frame("203.0.113.7"), frame("192.0.2.3")])
         net.wait_for(lambda: len(lines_of(work / "command.txt")) > before, limit=20)  # the named network again: alerts still get out
     assert len(s.alerts("network.new")) == news, s.text()
 

@@ -108,7 +108,7 @@ static void test_values(void **state)
 	                               "[store]\npath = /s.db\nquota = 10G\nkeep_rows = 26w\nkeep_size = 500MiB\n[evidence]\nfolder = /e v\nsize=16M\nfile_size=1M\nfile_span=1h\n"
 	                               "[data]\nnetworks=/a\nnetworks=/b\nplaces=/c\n[alerts]\nflood=0\nquiet=5m\nknown_bad = AS64496 64497\nknown_bad=192.0.2.7/24\nknown_bad=2001:db8::1\n"
 	                               "surge=1.5\nsay=json\ncommand=/bin/x --a b\nwebhook_url = https://h/p?a=b#c\n[metrics]\nlisten=[::1]:9747\n[logs]\nfollow=/l\nsyslog_listen=127.0.0.1:514\n"
-	                               "[log-format a-1]\npattern = a=(.*):b [x]\ntime = %s\n[log-format b]\npattern=p");
+	                               "[log-format a-1]\npattern = a=(?<src>.*):b [x]\ntime = %s\n[log-format b]\npattern=p(?<src>.)");
 	(void)state;
 	assert_string_equal(c->sensor, "n\xc3\xb6rdlich 1");
 	assert_string_equal(c->user, "_gre-scope2");
@@ -131,7 +131,7 @@ static void test_values(void **state)
 	assert_int_equal(c->say, SAY_JSON);
 	assert_string_equal(c->webhook_url, "https://h/p?a=b#c");
 	assert_int_equal(c->n_log_formats, 2);
-	assert_string_equal(c->log_formats[0].pattern, "a=(.*):b [x]");
+	assert_string_equal(c->log_formats[0].pattern, "a=(?<src>.*):b [x]");
 	assert_string_equal(c->log_formats[0].time, "%s");
 	assert_string_equal(c->log_formats[1].time, "");
 	config_free(c);
@@ -182,8 +182,10 @@ static void test_troubles(void **state)
 	bad("[log-format]\npattern = x\n", "wants a name");
 	bad("[log-format a b]\npattern = x\n", "wants a name");
 	bad("[log-format a]\n", "c:1: [log-format a] has no pattern");
-	bad("[log-format a]\npattern = x\npattern = y\n", "c:3: `pattern` is given again; line 2 has it");
-	bad("[log-format a]\npattern = x\n[log-format a]\npattern = y\n", "c:3: [log-format a] is there already, in line 1");
+	bad("[log-format a]\npattern = (?<src>.)\npattern = y\n", "c:3: `pattern` is given again; line 2 has it");
+	bad("[log-format a]\npattern = x\n", "c:1: [log-format a]: ");
+	bad("[log-format a]\npattern = (?<src>\n", "c:1: [log-format a]: ");
+	bad("[log-format a]\npattern = (?<src>.)\n[log-format a]\npattern = y\n", "c:3: [log-format a] is there already, in line 1");
 	bad("[capture\n", "c:1: expected [section] and nothing else");
 	bad("[capture] # x\n", "c:1: expected [section] and nothing else");
 	bad("[capture]\nsnaplen 96\n", "c:2: expected `key = value`");
@@ -209,9 +211,7 @@ static void test_limits(void **state)
 		for (int newline = 0; newline < 2; newline++) {
 			const int head = sprintf(text, "[capture]\nfilter = "), fill = 4096 - 9 + over;
 			memset(text + head, 'x', (size_t)fill);
-			sprintf(text + head + fill, "%s[sensor]\nname = after\n" + (newline ? 0 : 2), newline ? "\n" : "");
-			if (!newline)
-				text[head + fill] = '\0';
+			strcpy(text + head + fill, newline ? "\n[sensor]\nname = after\n" : "");
 			if (over) {
 				bad(text, "c:2: is 4097 octets long; at most 4096 are read");
 				continue;
@@ -339,8 +339,8 @@ static void on_change(void *arg, const struct config_key *k, bool live)
 
 static void test_renew(void **state)
 {
-	struct sensor_config *a = good("[capture]\nsnaplen = 99\ninterface = eth0\n[alerts]\nflood = 7\nknown_bad = AS1\n[log-format x]\npattern = p\n");
-	struct sensor_config *b = good("[capture]\nsnaplen = 0099\ninterface = eth1 eth2\nworkers = 2\n[alerts]\nflood = 8\nknown_bad = AS1\n[log-format x]\npattern = q\n");
+	struct sensor_config *a = good("[capture]\nsnaplen = 99\ninterface = eth0\n[alerts]\nflood = 7\nknown_bad = AS1\n[log-format x]\npattern = p(?<src>.)\n");
+	struct sensor_config *b = good("[capture]\nsnaplen = 0099\ninterface = eth1 eth2\nworkers = 2\n[alerts]\nflood = 8\nknown_bad = AS1\n[log-format x]\npattern = q(?<src>.)\n");
 	struct changes ch = { 0 };
 	struct gs_error err = { 0 };
 
@@ -352,14 +352,14 @@ static void test_renew(void **state)
 	assert_string_equal(b->interfaces.item[0], "eth0");
 	assert_int_equal(b->workers, 1);
 	assert_int_equal(b->flood_pps, 8);
-	assert_string_equal(b->log_formats[0].pattern, "p");
+	assert_string_equal(b->log_formats[0].pattern, "p(?<src>.)");
 	config_free(b);
 }
 
 /* What show prints is read again and shows the same. */
 static void test_show(void **state)
 {
-	static const char *const texts[] = { "", "[sensor]\nname = x\n[capture]\ninterface = a b\n[alerts]\nknown_bad = 1 2001:db8::/32\n[log-format z]\npattern = q = [w]\ntime = t\n" };
+	static const char *const texts[] = { "", "[sensor]\nname = x\n[capture]\ninterface = a b\n[alerts]\nknown_bad = 1 2001:db8::/32\n[log-format z]\npattern = q = [w] (?<src>.)\ntime = %s\n" };
 
 	(void)state;
 	for (unsigned view = 0; view < 2; view++)

@@ -459,7 +459,6 @@ static void netfilter_lines(void **state)
 		{ NF "DROPIN=eth0 OUT= " A REST, T "192.0.2.1>198.51.100.1 x1 len 564 ttl 49 df 1" },
 		{ NF "IN=eth0 OUT=eth1 " A "LEN=52 TOS=0x00 PREC=0x00 TTL=1 ID=0 PROTO=47", T "192.0.2.1>198.51.100.1 x1 len 52 ttl 1 df 0" },
 		{ NF "IN=eth0 OUT= SRC=2001:db8::1 DST=2001:db8::2 LEN=564 TC=0 HOPLIMIT=49 FLOWLBL=7 PROTO=47", T "2001:db8::1>2001:db8::2 x1 len 564 ttl 49" },
-		{ NF "IN=eth0 OUT= " A "LEN=60 TOS=0x00 PREC=0x00 TTL=1 ID=0 PROTO=UDP SPT=1 DPT=2 LEN=40 ", "no" }, /* has no needle: not even looked at */
 		{ NF "IN=eth0 OUT= " A "LEN=60 TTL=1 ID=0 PROTO=ICMP TYPE=3 CODE=2 [" B REST "]", "other" },
 		{ NF "IN=eth0 OUT= " A "LEN=60 TTL=1 ID=0 PROTO=ICMP TYPE=3 CODE=2 [" B REST "] MARK=0x1", "other" },
 		{ NF "PROTO=47 IN=eth0 OUT= " A "LEN=60 TTL=1 ID=0 PROTO=UDP SPT=1 DPT=2 LEN=40 ", "other" }, /* a prefix that lies */

@@ -48,64 +48,78 @@ struct packet {
 
 static void field_keep(struct packet *k, log_cell *field, log_cell value)
 {
-	k->twice |= field->text && k->proto.text == NULL;
+	k->twice |= field->text != NULL;
 	if (!field->text)
 		*field = value;
 }
 
-/* A word: KEY=value, or a flag. */
-static void word_read(struct packet *k, const char *word, const char *equals, const char *end)
+/* KEY=value. Result: whether it is the protocol, behind which nothing is of interest but another packet. */
+static bool field_read(struct packet *k, const char *key, const char *equals, const char *stop)
 {
-	const size_t key = (size_t)(equals - word);
-	const log_cell value = { equals + 1, (size_t)(end - equals - 1) };
+	const log_cell value = { equals + 1, (size_t)(stop - equals - 1) };
 
-	if (key == 3 && memcmp(word, "SRC", 3) == 0)
-		field_keep(k, &k->src, value);
-	else if (key == 3 && memcmp(word, "DST", 3) == 0)
-		field_keep(k, &k->dst, value);
-	else if (key == 3 && memcmp(word, "LEN", 3) == 0 && !k->proto.text) /* behind PROTO it is UDP's */
-		field_keep(k, &k->len, value);
-	else if ((key == 3 && memcmp(word, "TTL", 3) == 0) || (key == 8 && memcmp(word, "HOPLIMIT", 8) == 0))
-		field_keep(k, &k->ttl, value);
-	else if (key == 2 && memcmp(word, "ID", 2) == 0)
-		k->has_id = true;
-	else if (key == 5 && memcmp(word, "PROTO", 5) == 0)
-		field_keep(k, &k->proto, value);
+	switch (equals - key) {
+	case 2:
+		k->has_id |= memcmp(key, "ID", 2) == 0;
+		break;
+	case 3:
+		if (memcmp(key, "SRC", 3) == 0)
+			field_keep(k, &k->src, value);
+		else if (memcmp(key, "DST", 3) == 0)
+			field_keep(k, &k->dst, value);
+		else if (memcmp(key, "LEN", 3) == 0)
+			field_keep(k, &k->len, value);
+		else if (memcmp(key, "TTL", 3) == 0)
+			field_keep(k, &k->ttl, value);
+		break;
+	case 5:
+		if (memcmp(key, "PROTO", 5) != 0)
+			break;
+		k->proto = value;
+		return true;
+	case 8:
+		if (memcmp(key, "HOPLIMIT", 8) == 0)
+			field_keep(k, &k->ttl, value);
+		break;
+	default:
+		break;
+	}
+	return false;
 }
 
-/* Walks the words of one packet. Result: where the next packet begins, or the end. */
+/* Whether DF is among the words between two fields. */
+static bool df_among(const char *p, const char *end)
+{
+	for (; end - p >= 2; p++)
+		if (p[0] == 'D' && p[1] == 'F' && p[-1] == ' ' && (end - p == 2 || p[2] == ' '))
+			return true;
+	return false;
+}
+
+/* Walks the fields of one packet, from one equals sign to the next. Result: where the next packet begins, or the end. */
 static log_cell packet_walk(log_cell c, struct packet *k)
 {
-	const char *p = c.text, *const end = p + c.len;
-	bool quoted = false;
+	const char *p = c.text, *const end = p + c.len, *flags = NULL; /* flags: behind ID */
 
-	while (p < end) {
-		if (*p == ' ') {
-			p++;
+	while (p < end && (p = memchr(p, '=', (size_t)(end - p)))) {
+		const char *const equals = p++;
+		const char *key = equals;
+		while (key > c.text && key[-1] != ' ' && equals - key < 9)
+			key--;
+		if (equals - 2 != c.text && packet_begins(c.text, equals, end)) {
+			*k = (struct packet){ 0 };
+			flags = NULL;
 			continue;
 		}
-		const char *word = p, *equals = NULL;
-		for (; p < end && *p != ' '; p++) {
-			if (*p != '=')
-				continue;
-			if (!equals)
-				equals = p;
-			if (quoted || !packet_begins(word, p, end) || p - 2 == c.text)
-				continue;
-			if (k->proto.text)
-				return log_from(c, p - 2);
-			*k = (struct packet){ 0 };
-			equals = p;
-			word = p - 2;
+		const char *blank = memchr(p, ' ', (size_t)(end - p)), *const stop = blank ? blank : end;
+		if (field_read(k, key, equals, stop)) {
+			k->df = flags && df_among(flags, key);
+			const log_cell behind = log_from(c, stop);
+			const char *next = packet_find(behind);
+			return log_from(c, next ? next : end);
 		}
-		if (*word == '[')
-			quoted = true;
-		if (quoted)
-			quoted = p[-1] != ']';
-		else if (equals)
-			word_read(k, word, equals, p);
-		else if (p - word == 2 && memcmp(word, "DF", 2) == 0)
-			k->df = true;
+		if (k->has_id && !flags)
+			flags = stop;
 	}
 	return log_from(c, end);
 }
