@@ -440,6 +440,15 @@ static void ring_leave(struct engine *e)
 		e->extra.dropped[GS_DROP_RING] = l.dropped + l.waiting;
 }
 
+/* At the end: what came in before it and was not read in time. */
+static void unread_look(struct engine *e)
+{
+	struct gs_live_losses l;
+
+	if (e->live && gs_live_losses(e->live, &l, NULL) == 0)
+		e->extra.dropped[GS_DROP_RING] = l.dropped + l.waiting;
+}
+
 /* Where the wall clock was set: windows that are open were made by another time, so they end here. */
 static int clock_look(struct engine *e, struct gs_error *err)
 {
@@ -652,6 +661,7 @@ int engine_run(const struct sensor *s, unsigned number, int control)
 	if (r == 0)
 		r = drain(e, &err);
 	losses_look(e);
+	unread_look(e);
 	ring_leave(e);
 	if (r == 0)
 		r = gs_corridor_flush(e->corridor, &err);
