@@ -2,11 +2,13 @@
 
 usage: watch_fast.py GRESCOPE LIVECAP    Skipped (77) without root, or where the kernel or the build has no fast path.
 """
+import collections
 import csv
 import io
 import json
 import os
 import random
+import re
 import sys
 import time
 
@@ -61,6 +63,9 @@ def run(lab, name, frames, *args, rounds=1, pause=0.0, prefix=()):
     for _ in range(rounds):
         lab.send(frames)
         time.sleep(pause)
+    if pause:
+        p.send_signal(net.signal.SIGUSR1)
+        net.wait_for(lambda: "in open windows" in said(p))
     _, err = lab.stop(p)
     scene.check(f"{name}: ends well", p.returncode == 0, f"exit {p.returncode}: {err}")
     scene.check(f"{name}: nothing hangs there afterwards", not hangs(lab), lab.link("show", lab.rx).stdout)
@@ -104,7 +109,9 @@ with net.Lab(mtu=3000) as lab:
         scene.check(f"{mode}: what they were", {r["dst_ip"] for r in got} == {"198.51.100.47"}, got[0])
         scene.check(f"{mode}: others on this host see {'nothing' if mode == 'drop' else 'all'}", sees == (0 if mode == "drop" else 2 * len(sent)), sees)
         scene.check(f"{mode}: sound", scene.run("store", "check", "--store", scene.path(mode + ".db")).returncode == 0)
-        scene.check(f"{mode}: last line agrees", f"{2 * len(sent)}" in err, err)
+        scene.check(f"{mode}: counters agree", f"packets {2 * len(sent)}, in sightings {2 * len(sent)} (0 in open windows)" in err, err)
+        p = scene.run("report", "-v", "--store", scene.path(mode + ".db"))
+        scene.check(f"{mode}: so does the account", f"packets read {2 * len(sent)} = in sightings {2 * len(sent)} + fragments 0 + not GRE 0" in (p.stdout + p.stderr).decode(), p.stdout + p.stderr)
 
     # what is no plain GRE goes its old way, and is not counted twice
     f = frame((192, 0, 2, 77))
@@ -121,6 +128,24 @@ with net.Lab(mtu=3000) as lab:
     many = [frame(tuple(rnd.randrange(1, 224) for _ in range(4))) for _ in range(150000)]
     _, got, err = run(lab, "spoofed", many, "--fast-path", "count", "--memory", "64M")
     scene.check("spoofed: every packet", total(got) == (len(many), len(many) * octets), f"{total(got)} {err}")
+
+    # an engine that does not read: counts are there all the same, and frames that had no room are told
+    store = scene.path("slow.db")
+    p = start(lab, store, "--fast-path", "count")
+    engine = net.wait_for(lambda: engine_of(p))
+    os.kill(engine, net.signal.SIGSTOP)
+    lab.send(many[:40000] + [inside] * 40000)
+    os.kill(engine, net.signal.SIGCONT)
+    time.sleep(1.5)
+    p.send_signal(net.signal.SIGUSR1)
+    net.wait_for(lambda: "in open windows" in said(p))
+    lost = int(re.search(r"lost in the ring (\d+)", said(p)).group(1))
+    lab.stop(p)
+    kinds = collections.Counter()
+    for r in rows(store):
+        kinds[r["fidelity"]] += int(r["packets"])
+    scene.check("slow: counted all", kinds["sampled"] == 40000, f"{kinds} {said(p)}")
+    scene.check("slow: what was not counted is read or lost", lost > 0 and kinds["packet"] + lost == 40000, f"{kinds} lost {lost}")
 
     # an engine that is killed leaves nothing behind, and the next one takes its place on the fast path
     store = scene.path("killed.db")
