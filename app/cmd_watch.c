@@ -79,11 +79,15 @@ int cmd_watch(const struct options *o)
 		config_free(c);
 		return EXIT_USAGE;
 	}
-	const char *missing = c->follow.n ? "follow" : c->syslog_listen.n ? "syslog" : c->fast_path != FAST_PATH_OFF ? "fast_path" : NULL;
+	const char *missing = c->follow.n ? "follow" : c->syslog_listen.n ? "syslog" : NULL;
 	if (missing) { /* better no sensor than one that leaves out in silence what it was told to watch */
-		say("`%s` is in the configuration, and this version of watch captures from interfaces alone, through the packet ring; leave it out (`grescope ingest` reads logs)", missing);
+		say("`%s` is in the configuration, and this version of watch captures from interfaces alone; leave it out (`grescope ingest` reads logs)", missing);
 		config_free(c);
 		return EXIT_CONFIG;
+	}
+	if (c->fast_path != FAST_PATH_OFF && c->workers > 1) {
+		say("warning: on the fast path the kernel counts on all cores: one engine for each interface, not %u", (unsigned)c->workers);
+		c->workers = 1;
 	}
 	if (c->workers == 0)
 		c->workers = 1;

@@ -11,6 +11,7 @@
 
 #include "observe/pulse.h"
 #include "pipeline/corridor.h"
+#include "sensor/fast.h"
 #include "sensor/outbox.h"
 #include "source/iface.h"
 #include "source/keep_pcap.h"
@@ -35,7 +36,8 @@ struct engine {
 	const struct sensor *s;
 	unsigned number;
 	int control, writer, teller;
-	struct gs_live *live;
+	struct gs_live *live;          /* NULL on the fast path */
+	struct fast *fast;             /* NULL on the ring */
 	struct gs_ifaces *ifaces;
 	struct gs_watch *watch;
 	struct gs_corridor *corridor;
@@ -112,6 +114,31 @@ static void seen(void *arg, const struct gs_frame *const *f, const struct gs_pac
 	for (size_t i = 0; i < n; i++)
 		e->kept[i] = *f[i];
 	if (gs_keep_frames(e->keep, e->kept, n, &err) < 0)
+		notice(e, NOTICE_TROUBLE, "evidence.write", err.text);
+}
+
+/* What the kernel counted: packets in sightings that never were in a window. */
+static int counted(void *arg, const struct gs_sighting *s, size_t n, struct gs_error *err)
+{
+	struct engine *e = arg;
+
+	for (size_t i = 0; i < n; i++) {
+		gs_pulse_sighting(e->pulse, &s[i]);
+		e->extra.packets += s[i].packets;
+		e->extra.in_sightings += s[i].packets;
+		e->extra.sighting_bytes += s[i].bytes;
+		e->extra.folded_packets += s[i].flags & GS_SIGHTING_FOLDED ? s[i].packets : 0;
+	}
+	e->extra.sightings += n;
+	return pass_on(e, s, n, err);
+}
+
+static void sampled(void *arg, const struct gs_frame *f)
+{
+	struct engine *e = arg;
+	struct gs_error err = { 0 };
+
+	if (e->keep && gs_keep_frames(e->keep, f, 1, &err) < 0)
 		notice(e, NOTICE_TROUBLE, "evidence.write", err.text);
 }
 
@@ -292,6 +319,8 @@ static int frames_take(struct engine *e, struct gs_error *err)
 {
 	struct gs_error trouble = { 0 };
 
+	if (e->fast)
+		return fast_frames(e->fast, e->corridor, ROUND_BATCHES, &e->behind, err);
 	e->behind = true;
 	for (unsigned i = 0; i < ROUND_BATCHES; i++) {
 		size_t n = 0;
@@ -426,7 +455,9 @@ static void losses_look(struct engine *e)
 {
 	struct gs_live_losses l;
 
-	if (e->live && gs_live_losses(e->live, &l, NULL) == 0)
+	if (e->fast)
+		e->extra.dropped[GS_DROP_RING] = fast_lost(e->fast);
+	else if (gs_live_losses(e->live, &l, NULL) == 0)
 		e->extra.dropped[GS_DROP_RING] = l.dropped;
 	interface_look(e);
 }
@@ -436,17 +467,25 @@ static void ring_leave(struct engine *e)
 {
 	struct gs_live_losses l;
 
-	if (gs_live_losses(e->live, &l, NULL) == 0)
+	if (e->live && gs_live_losses(e->live, &l, NULL) == 0)
 		e->extra.dropped[GS_DROP_RING] = l.dropped + l.waiting;
 }
 
-/* At the end: what came in before it and was not read in time. */
-static void unread_look(struct engine *e)
+/* How the interface is, where no ring tells. */
+static void link_look(struct engine *e)
 {
-	struct gs_live_losses l;
+	const char *name = engine_interface(e->s, e->number);
+	struct gs_iface_state s;
+	struct gs_error err = { 0 };
+	char text[80];
+	int r = e->fast && e->ifaces ? gs_iface_get(e->ifaces, name, 0, &s, &err) : GS_ERR_IO;
 
-	if (e->live && gs_live_losses(e->live, &l, NULL) == 0)
-		e->extra.dropped[GS_DROP_RING] = l.dropped + l.waiting;
+	if (r == GS_ERR_NOENT)
+		news(e, GS_LIVE_GONE, err.text);
+	if (r < 0 || s.up == (e->link == LINK_UP))
+		return;
+	snprintf(text, sizeof text, "%s: the interface is %s", name, s.up ? "up again" : "down");
+	news(e, s.up ? GS_LIVE_UP : GS_LIVE_DOWN, text);
 }
 
 /* Where the wall clock was set: windows that are open were made by another time, so they end here. */
@@ -495,7 +534,10 @@ static int second(struct engine *e, struct gs_error *err)
 
 	if (r == 0 && !e->behind) /* a ring that is full of the past decides by its packets */
 		r = gs_corridor_advance(e->corridor, (struct gs_time){ clock_wall_ns() - SENSOR_LATE_NS }, err);
+	if (r == 0 && e->fast)
+		r = fast_counts(e->fast, err);
 	losses_look(e);
+	link_look(e);
 	if (++e->seconds % BOTS_EVERY_S == 0)
 		e->bots_round = true;
 	if (gs_tracker_count(gs_watch_tracker(e->watch)) >= ENGINE_PROCESSES)
@@ -519,7 +561,7 @@ static int rounds(struct engine *e, struct gs_error *err)
 	while (r == 0 && !e->stop) {
 		const struct outbox_state os = outbox_state(e->out);
 		const int64_t left = e->next_second_ms - clock_steady_ms();
-		struct pollfd p[] = { { gs_live_fd(e->live), POLLIN, 0 }, { e->control, POLLIN, 0 },
+		struct pollfd p[] = { { e->fast ? fast_fd(e->fast) : gs_live_fd(e->live), POLLIN, 0 }, { e->control, POLLIN, 0 },
 				      { e->writer, (short)(POLLIN | (os.sent < os.put ? POLLOUT : 0)), 0 } };
 		poll(p, 3, e->behind || left <= 0 ? 0 : (int)left);
 		if (p[0].revents || e->behind || clock_steady_ms() >= e->next_second_ms) /* once a second also to hear how the interface is */
@@ -546,6 +588,13 @@ static int drain(struct engine *e, struct gs_error *err)
 	const int64_t until = clock_steady_ms() + DRAIN_MOST_MS;
 	int r = 0;
 
+	if (e->fast) {
+		fast_stop(e->fast);
+		do
+			r = fast_frames(e->fast, e->corridor, ROUND_BATCHES, &e->behind, err);
+		while (r == 0 && e->behind && clock_steady_ms() < until);
+		return r < 0 ? r : fast_counts(e->fast, err);
+	}
 	while (r == 0 && clock_steady_ms() < until) {
 		size_t n = 0;
 		int what = gs_live_drain(e->live, GS_LIVE_DRAIN_MS, e->frames, GS_SOURCE_BATCH, &n, NULL);
@@ -587,6 +636,39 @@ static void finish(struct engine *e)
 	}
 }
 
+/* The fast path where it is asked for, else the ring. Who wants counting gets it from the ring too; who wants dropping, only from the fast path. */
+static int capture_open(struct engine *e, const struct gs_live_options *lo, struct gs_error *err)
+{
+	const struct sensor_config *c = e->s->config;
+	const struct fast_options fo = { .config = c, .interface = lo->interface, .memory_bytes = c->memory_bytes / 8, .hash_seed = e->s->hash_seed,
+					 .sink = { counted, e }, .sampled = sampled, .sampled_arg = e };
+
+	if (c->fast_path == FAST_PATH_OFF)
+		return gs_live_open(lo, &e->live, err);
+	int r = fast_open(&fo, &e->fast, err);
+	if (r == 0 || r == GS_ERR_NOENT || c->fast_path == FAST_PATH_DROP)
+		return r;
+	child_notice(e->control, ROLE_ENGINE, e->number, NOTICE_WARNING, 0, "capture.fast_path", "%s; the packet ring is used instead", err->text);
+	*err = (struct gs_error){ 0 };
+	return gs_live_open(lo, &e->live, err);
+}
+
+/* How the capture is other than asked for. */
+static void capture_say(struct engine *e)
+{
+	struct gs_live_info info;
+	char text[300];
+
+	if (e->fast) {
+		fast_info(e->fast, text, sizeof text);
+		notice(e, NOTICE_INFO, "capture.fast_path", text);
+		return;
+	}
+	gs_live_info(e->live, &info);
+	if (*info.note)
+		notice(e, NOTICE_WARNING, "capture.note", info.note);
+}
+
 static int opened(struct engine *e, struct gs_error *err)
 {
 	const struct sensor_config *c = e->s->config;
@@ -596,7 +678,7 @@ static int opened(struct engine *e, struct gs_error *err)
 					    .fanout_size = (uint16_t)c->workers, .fanout_id = (uint16_t)(e->s->fanout_id + e->number / (c->workers ? c->workers : 1)) };
 	const struct gs_watch_options wo = { .memory_bytes = memory / 8 * 3, .hash_seed = e->s->hash_seed, .processes = ENGINE_PROCESSES, .searches_per_s = ENGINE_SEARCHES };
 	const struct gs_sighting_sink sink = { pass_on, e };
-	int r = gs_live_open(&lo, &e->live, err);
+	int r = capture_open(e, &lo, err);
 
 	if (r == 0 && gs_ifaces_open(&e->ifaces, NULL) < 0)
 		e->ifaces = NULL; /* losses below stay unknown */
@@ -609,8 +691,9 @@ static int opened(struct engine *e, struct gs_error *err)
 	if (r == 0)
 		r = gs_corridor_new(&co, &sink, &e->corridor, err);
 	if (r == 0 && *c->pcap_dir) {
-		struct gs_live_info info;
-		gs_live_info(e->live, &info);
+		struct gs_live_info info = { .linktype = GS_LINK_ETHERNET, .snaplen = GS_LIVE_SNAPLEN }; /* of samples and whole frames on the fast path */
+		if (e->live)
+			gs_live_info(e->live, &info);
 		const struct gs_keep_options ko = { .linktype = info.linktype, .snaplen = info.snaplen, .file_bytes = c->pcap_file_bytes, .file_s = c->pcap_file_s,
 						    .ask = evidence_ask, .arg = e };
 		r = gs_keep_new(&ko, &e->keep, err);
@@ -624,7 +707,7 @@ static int opened(struct engine *e, struct gs_error *err)
 
 static int closed_in(struct engine *e, struct gs_error *err)
 {
-	const struct sandbox_options so = { .role = ROLE_ENGINE, .packet_fd = gs_live_fd(e->live), .writes = e->keep != NULL };
+	const struct sandbox_options so = { .role = ROLE_ENGINE, .packet_fd = e->live ? gs_live_fd(e->live) : -1, .fast_path = e->fast != NULL, .writes = e->keep != NULL };
 	struct sandbox_state state = { 0 };
 	int r = sandbox_user(&e->s->user, &state, err);
 
@@ -652,16 +735,12 @@ int engine_run(const struct sensor *s, unsigned number, int control)
 	e->clock_gap_ns = clock_wall_ns() - clock_steady_ms() * 1000000;
 	e->next_second_ms = clock_steady_ms() + 1000;
 	interface_look(e);
-	struct gs_live_info info;
-	gs_live_info(e->live, &info);
-	if (*info.note)
-		notice(e, NOTICE_WARNING, "capture.note", info.note);
+	capture_say(e);
 	(void)message_send(control, MESSAGE_READY_, 0, &(struct message_nothing){ 0 }, sizeof(struct message_nothing), -1);
 	r = rounds(e, &err);
 	if (r == 0)
 		r = drain(e, &err);
 	losses_look(e);
-	unread_look(e);
 	ring_leave(e);
 	if (r == 0)
 		r = gs_corridor_flush(e->corridor, &err);

@@ -196,14 +196,14 @@ static void child_stop(struct child *c)
 
 /* ---- what children say ---- */
 
-static void rights_say(void)
+static void rights_say(bool fast_path)
 {
 	char path[4096];
 	const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
 
 	path[n > 0 ? n : 0] = '\0';
-	say("to capture packets it needs a right that this user has not: `sudo setcap cap_net_raw+ep %s` gives it to the program, `sudo systemctl start grescope` starts it with it",
-	    n > 0 ? path : "grescope");
+	say("to capture packets it needs a right that this user has not: `sudo setcap cap_net_raw%s+ep %s` gives it to the program, `sudo systemctl start grescope` starts it with it",
+	    fast_path ? ",cap_bpf,cap_net_admin" : "", n > 0 ? path : "grescope");
 }
 
 static struct child *teller_of(struct parent *p)
@@ -389,7 +389,7 @@ static void child_ended(struct parent *p, struct child *c, int status)
 	p->total.dropped[GS_DROP_ENGINE] += WIFSIGNALED(status) ? c->status.open_packets : 0;
 	if (c->fatal && !p->stopping) {
 		if (c->role == ROLE_ENGINE && c->fatal == EXIT_RIGHTS)
-			rights_say();
+			rights_say(p->s->config->fast_path != FAST_PATH_OFF);
 		stop_begin(p, (int)c->fatal);
 		return;
 	}

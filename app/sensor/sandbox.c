@@ -26,6 +26,7 @@
 #include <cap-ng.h>
 #endif
 #if HAVE_SECCOMP
+#include <linux/bpf.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <seccomp.h>
@@ -194,7 +195,7 @@ static const int calls_teller[] = {
 
 /* What nothing here ever does: whoever tries has taken the process over. */
 static const int calls_never[] = {
-	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(bpf),
+	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
 	SCMP_SYS(perf_event_open), SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load),
 	SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(setns), SCMP_SYS(unshare), SCMP_SYS(keyctl), SCMP_SYS(add_key),
 	SCMP_SYS(request_key), SCMP_SYS(userfaultfd), SCMP_SYS(io_uring_setup), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(reboot), SCMP_SYS(swapon),
@@ -245,6 +246,20 @@ static int rules_engine(scmp_filter_ctx f, int packet_fd, bool writes)
 	return r;
 }
 
+/* Kills, but for reading tables, one by one and in batches, where the process has any. */
+static int rules_bpf(scmp_filter_ctx f, bool reads)
+{
+	int r = 0;
+
+	if (!reads)
+		return seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf), 0);
+	for (unsigned command = 0; r == 0 && command <= BPF_MAP_LOOKUP_AND_DELETE_BATCH; command++) {
+		const bool read = command == BPF_MAP_LOOKUP_ELEM || command == BPF_MAP_LOOKUP_AND_DELETE_BATCH;
+		r = seccomp_rule_add(f, read ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf), 1, SCMP_A0(SCMP_CMP_EQ, command));
+	}
+	return r < 0 ? r : seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf), 1, SCMP_A0(SCMP_CMP_GT, BPF_MAP_LOOKUP_AND_DELETE_BATCH));
+}
+
 static int lock_calls(const struct sandbox_options *o, struct sandbox_state *ret, struct gs_error *err)
 {
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
@@ -256,6 +271,8 @@ static int lock_calls(const struct sandbox_options *o, struct sandbox_state *ret
 		r = rules_memory(f);
 	if (r == 0)
 		r = RULES(f, SCMP_ACT_KILL_PROCESS, calls_never);
+	if (r == 0)
+		r = rules_bpf(f, o->fast_path);
 	if (r == 0)
 		r = o->role == ROLE_ENGINE ? rules_engine(f, o->packet_fd, o->writes) : RULES(f, SCMP_ACT_ALLOW, calls_writer);
 	if (r == 0 && o->role == ROLE_TELLER)

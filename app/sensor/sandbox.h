@@ -23,6 +23,7 @@ struct sandbox_user {
 struct sandbox_options {
 	enum sensor_role role;
 	bool writes;    /* engine: to files that the parent opened */
+	bool fast_path; /* engine: reads the tables of a program in the kernel */
 	int packet_fd;  /* engine: the capture's socket, that nothing may be sent on; -1: none */
 	const char *write[SANDBOX_PATHS]; /* folders whose files may be read, written, made and removed */
 	unsigned n_write;

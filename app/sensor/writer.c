@@ -305,7 +305,7 @@ static int sightings_take(struct writer *w, struct peer *p, struct gs_error *err
 
 	for (size_t i = 0; i < n; i++) {
 		s[i].sensor = w->sensor;
-		if (s[i].fidelity != GS_FIDELITY_PACKET)
+		if (s[i].fidelity != GS_FIDELITY_PACKET && s[i].fidelity != GS_FIDELITY_SAMPLED) /* sampled: the fast path, which counted them all */
 			continue;
 		packets += s[i].packets;
 		bytes += s[i].bytes;

@@ -220,6 +220,36 @@ void gs_pulse_packets(struct gs_pulse *pu, const struct gs_packet *const *p, con
 		add_batch(pu, p + i, v + i, n - i < AT_ONCE ? n - i : AT_ONCE);
 }
 
+static void add_counted(struct top *t, struct gs_hll *h, const struct gs_addr *a, uint64_t hash, uint8_t class_, uint64_t packets)
+{
+	struct set *s = &t->set[hash % GS_PULSE_SETS];
+	const unsigned way = way_of(t, s, a, (uint8_t)(hash >> 16));
+
+	t->last = hash;
+	t->last_count = &s->count[way];
+	t->last_way = &t->way[s - t->set][way];
+	add_run(t, packets < COUNT_MAX ? (uint32_t)packets : COUNT_MAX, class_);
+	note(h, hash);
+}
+
+void gs_pulse_sighting(struct gs_pulse *pu, const struct gs_sighting *s)
+{
+	const uint8_t class_ = s->class_ < GS_CLASS_COUNT ? s->class_ : GS_CLASS_UNKNOWN;
+	struct class_ *c = &pu->class_[class_];
+
+	if (c->packets == 0) {
+		memset(&c->sources, 0, sizeof c->sources);
+		memset(&c->targets, 0, sizeof c->targets);
+	}
+	c->packets += s->packets;
+	c->bytes += s->bytes;
+	pu->last.ns = s->last.ns > pu->last.ns ? s->last.ns : pu->last.ns;
+	if (s->src.family)
+		add_counted(&pu->sources, &c->sources, &s->src, hash_of(&s->src, pu->seed), class_, s->packets);
+	if (s->dst.family)
+		add_counted(&pu->targets, &c->targets, &s->dst, hash_of(&s->dst, pu->seed), class_, s->packets);
+}
+
 static bool is_before(const struct gs_pulse_talker *a, const struct gs_pulse_talker *b)
 {
 	const uint64_t x = a->packets - a->error, y = b->packets - b->error;

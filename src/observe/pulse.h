@@ -15,6 +15,7 @@
 #include "base/hll.h"
 #include "grescope/error.h"
 #include "grescope/packet.h"
+#include "grescope/sighting.h"
 #include "grescope/verdict.h"
 
 #define GS_PULSE_VERSION 1
@@ -59,6 +60,9 @@ void gs_pulse_free(struct gs_pulse *pu); /* NULL is fine */
 
 /* n packets that become part of sightings, with their verdicts: as gs_observe_packets has them. */
 void gs_pulse_packets(struct gs_pulse *pu, const struct gs_packet *const *p, const struct gs_verdict *v, size_t n);
+
+/* Packets that come counted, as a sighting of one source or of folded ones. */
+void gs_pulse_sighting(struct gs_pulse *pu, const struct gs_sighting *s);
 
 /* What went by since the last take (or since it was made); begins the next. bots, late: see above. */
 void gs_pulse_take(struct gs_pulse *pu, struct gs_time now, uint64_t bots, uint64_t late, struct gs_pulse_second *ret);

@@ -136,6 +136,24 @@ int gs_corridor_frames(struct gs_corridor *c, const struct gs_frame *f, size_t n
 	return r;
 }
 
+void gs_corridor_samples(struct gs_corridor *c, const struct gs_frame *f, size_t n,
+                         void (*take)(void *arg, const struct gs_frame *f, const struct gs_packet *p, const struct gs_verdict *v), void *arg)
+{
+	struct gs_packet *p = &c->packets[0];
+	struct gs_verdict *v = &c->verdicts[0];
+
+	for (size_t i = 0; i < n; i++) {
+		gs_decode(&f[i], p);
+		if (p->outcome != GS_OUT_GRE)
+			continue;
+		gs_classify(p, &f[i], v);
+		gs_control_judge(c->control, p, v);
+		if (c->o.watch)
+			gs_watch_packet(c->o.watch, p, &f[i], v);
+		take(arg, &f[i], p, v);
+	}
+}
+
 int gs_corridor_records(struct gs_corridor *c, struct gs_sighting *s, size_t n, struct gs_error *err)
 {
 	for (size_t i = 0; i < n; i++) {

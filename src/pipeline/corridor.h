@@ -34,6 +34,10 @@ void gs_corridor_free(struct gs_corridor *c); /* NULL is fine. What is still in 
 /* Any number of frames, lent for the call. Negative is what the sink returned, or GS_ERR_NOMEM. */
 int gs_corridor_frames(struct gs_corridor *c, const struct gs_frame *f, size_t n, struct gs_error *err);
 
+/* Frames that were counted elsewhere: decoded, judged and shown to the watch as all are, then passed to `take` where they are GRE. They come into no sighting and no balance. */
+void gs_corridor_samples(struct gs_corridor *c, const struct gs_frame *f, size_t n,
+                         void (*take)(void *arg, const struct gs_frame *f, const struct gs_packet *p, const struct gs_verdict *v), void *arg);
+
 /* The other door: sightings of sources that never saw the packet. Rules are asked where the record brings no verdict; they go on at once. They
  * are changed: sensor and verdict are filled in. The caller counts them (tally.records), as its source says. */
 int gs_corridor_records(struct gs_corridor *c, struct gs_sighting *s, size_t n, struct gs_error *err);
