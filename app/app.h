@@ -129,6 +129,9 @@ int zone_open(const char *text, const struct gs_zone **ret, struct gs_error *err
 
 /* The formats of logs that a configuration describes, NULL where there are none; they live as long as the program. own_formats.c */
 int own_formats_open(const char *path, const struct gs_log_own **ret, struct gs_error *err);
+/* The same of a configuration that was read; the caller's: gs_log_own_free. */
+struct sensor_config;
+int own_formats_of(const struct sensor_config *c, struct gs_log_own **ret, struct gs_error *err);
 
 /* Octets: "256M", "1G", "4096"; false where it is none. */
 bool parse_size(const char *text, size_t *ret);

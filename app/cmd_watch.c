@@ -4,9 +4,11 @@
 #include "sensor/sensor.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,6 +52,10 @@ static int users_find(struct sensor *s, const struct options *o)
 		return EXIT_CONFIG;
 	}
 	s->user = (struct sandbox_user){ .set = true, .uid = p ? p->pw_uid : 65534, .gid = p ? p->pw_gid : 65534 };
+	s->logs_user = s->user;
+	int n = SANDBOX_GROUPS;
+	if (p && getgrouplist(p->pw_name, p->pw_gid, s->logs_user.groups, &n) >= 0)
+		s->logs_user.n_groups = (unsigned)n;
 	if (!p || store_folder(o, folder, sizeof folder) < 0 || stat(folder, &st) < 0 || st.st_uid != p->pw_uid)
 		return 0;
 	s->writer_user = s->user;
@@ -74,16 +80,11 @@ int cmd_watch(const struct options *o)
 		config_free(c);
 		return EXIT_USAGE;
 	}
-	if (c->interfaces.n == 0) {
-		say("watch wants an interface: grescope watch -i eth0 (`any` is all of them)");
+	const bool logs = c->follow.n || c->syslog_listen.n;
+	if (c->interfaces.n == 0 && !logs) {
+		say("watch wants an interface: grescope watch -i eth0 (`any` is all of them); or logs: --follow FILE, --syslog ADDRESS:PORT");
 		config_free(c);
 		return EXIT_USAGE;
-	}
-	const char *missing = c->follow.n ? "follow" : c->syslog_listen.n ? "syslog" : NULL;
-	if (missing) { /* better no sensor than one that leaves out in silence what it was told to watch */
-		say("`%s` is in the configuration, and this version of watch captures from interfaces alone; leave it out (`grescope ingest` reads logs)", missing);
-		config_free(c);
-		return EXIT_CONFIG;
 	}
 	if (c->fast_path != FAST_PATH_OFF && c->workers > 1) {
 		say("warning: on the fast path the kernel counts on all cores: one engine for each interface, not %u", (unsigned)c->workers);
@@ -94,7 +95,15 @@ int cmd_watch(const struct options *o)
 	const struct options for_store = options_for(o, c);
 	s.config = c;
 	s.options = &for_store;
-	s.n_engines = c->interfaces.n * (unsigned)c->workers;
+	s.n_engines = c->interfaces.n * (unsigned)c->workers + logs;
+	if (logs) {
+		s.places = mmap(NULL, sensor_places_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (s.places == MAP_FAILED) {
+			say("out of memory");
+			config_free(c);
+			return EXIT_RIGHTS;
+		}
+	}
 	s.fanout_id = (uint16_t)(getpid() * 64);
 	if (getrandom(&s.hash_seed, sizeof s.hash_seed, 0) != sizeof s.hash_seed)
 		s.hash_seed = 0x47524520676f6573u;

@@ -51,7 +51,7 @@ static const struct option_row {
 	{ ID_WINDOW, "window", "SECONDS", OPT_WINDOW, "a sighting sums up a window of SECONDS (default 60); 0: every packet is one" },
 	{ ID_MEMORY, "memory", "SIZE", OPT_INPUT, "cap on memory for sightings (default 256M); past it new sources are folded, and counted" },
 	{ ID_INCLUDE_UDP, "include-udp", NULL, OPT_INPUT, "also GRE in UDP (ports 4754, 4755, in Geneve, VXLAN, GUE)" },
-	{ ID_TZ, "tz", "ZONE", OPT_INPUT | OPT_LOGS, "logs: zone of times that name none: Europe/Berlin, +02:00, local (default UTC)" },
+	{ ID_TZ, "tz", "ZONE", OPT_INPUT | OPT_LOGS | OPT_SETTINGS, "logs: zone of times that name none: Europe/Berlin, +02:00, local (default UTC)" },
 	{ ID_YEAR, "year", "YYYY", OPT_INPUT | OPT_LOGS, "logs: year of a file's first time that names none (default: that which fits the file's last change)" },
 	{ ID_PACKET, "packet", "N[-M]", OPT_PACKET, "packet N of the file, or N to M, counted from 1 (default: the first that is GRE)" },
 	{ ID_SEED_BUDGET, "seed-budget", "DRAWS", OPT_SEED, "how far back to look for the seeds of all processes together (default 256M; 0: not at all)" },

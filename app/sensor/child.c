@@ -3,10 +3,17 @@
 #include <stdio.h>
 #include <time.h>
 
+bool engine_is_logs(const struct sensor *s, unsigned number)
+{
+	return s->places && number + 1 == s->n_engines;
+}
+
 const char *engine_interface(const struct sensor *s, unsigned number)
 {
 	const unsigned workers = s->config->workers ? (unsigned)s->config->workers : 1;
 
+	if (engine_is_logs(s, number))
+		return "logs";
 	return s->config->interfaces.item[number / workers];
 }
 

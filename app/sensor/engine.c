@@ -11,6 +11,7 @@
 
 #include "observe/pulse.h"
 #include "pipeline/corridor.h"
+#include "sensor/engine_logs.h"
 #include "sensor/fast.h"
 #include "sensor/outbox.h"
 #include "source/iface.h"
@@ -36,8 +37,10 @@ struct engine {
 	const struct sensor *s;
 	unsigned number;
 	int control, writer, teller;
-	struct gs_live *live;          /* NULL on the fast path */
-	struct fast *fast;             /* NULL on the ring */
+	/* one of the three */
+	struct gs_live *live;          /* the ring */
+	struct fast *fast;             /* the fast path */
+	struct logs *logs;
 	struct gs_ifaces *ifaces;
 	struct gs_watch *watch;
 	struct gs_corridor *corridor;
@@ -57,6 +60,7 @@ struct engine {
 	int64_t clock_gap_ns;          /* wall minus steady */
 	int64_t next_second_ms;
 	uint64_t seconds;
+	uint64_t logs_tell_at;         /* in seconds: not before */
 	uint8_t link;
 	bool behind;                   /* the last round left frames in the ring */
 	bool stop, ending_epoch;
@@ -314,6 +318,17 @@ static void news(struct engine *e, int what, const char *text)
 	}
 }
 
+/* Rows of logs instead; each round closes with its balance. */
+static int logs_round(struct engine *e, struct gs_error *err)
+{
+	int r = logs_take(e->logs, e->corridor, &e->extra, &e->record_packets, &e->behind, e->control, e->number, err);
+
+	if (r == 0 && !outbox_state(e->out).folding && balance_put(e, false))
+		logs_mark(e->logs, outbox_state(e->out).put);
+	logs_kept(e->logs, outbox_state(e->out).acked);
+	return r;
+}
+
 /* Frames, for a while. Negative: the corridor's trouble. */
 static int frames_take(struct engine *e, struct gs_error *err)
 {
@@ -321,6 +336,8 @@ static int frames_take(struct engine *e, struct gs_error *err)
 
 	if (e->fast)
 		return fast_frames(e->fast, e->corridor, ROUND_BATCHES, &e->behind, err);
+	if (e->logs)
+		return logs_round(e, err);
 	e->behind = true;
 	for (unsigned i = 0; i < ROUND_BATCHES; i++) {
 		size_t n = 0;
@@ -409,6 +426,8 @@ static int writer_listen(struct engine *e, struct gs_error *err)
 		if (again) /* another writer, another input: what this one's list of processes holds was told to the last one */
 			r = bots_forget(e, err);
 	}
+	if (e->logs)
+		logs_kept(e->logs, outbox_state(e->out).acked);
 	if (got < 0)
 		writer_leave(e);
 	return r;
@@ -457,7 +476,7 @@ static void losses_look(struct engine *e)
 
 	if (e->fast)
 		e->extra.dropped[GS_DROP_RING] = fast_lost(e->fast);
-	else if (gs_live_losses(e->live, &l, NULL) == 0)
+	else if (e->live && gs_live_losses(e->live, &l, NULL) == 0)
 		e->extra.dropped[GS_DROP_RING] = l.dropped;
 	interface_look(e);
 }
@@ -546,6 +565,8 @@ static int second(struct engine *e, struct gs_error *err)
 		r = bots_work(e, err);
 	(void)balance_put(e, false);
 	evidence_second(e);
+	if (e->logs && e->seconds >= e->logs_tell_at && logs_tell(e->logs, e->control, e->number))
+		e->logs_tell_at = e->seconds + KEEP_TELL_S;
 	status_send(e);
 	pulse_send(e);
 	return r;
@@ -561,9 +582,12 @@ static int rounds(struct engine *e, struct gs_error *err)
 	while (r == 0 && !e->stop) {
 		const struct outbox_state os = outbox_state(e->out);
 		const int64_t left = e->next_second_ms - clock_steady_ms();
-		struct pollfd p[] = { { e->fast ? fast_fd(e->fast) : gs_live_fd(e->live), POLLIN, 0 }, { e->control, POLLIN, 0 },
+		struct pollfd p[3 + LOGS_POLL] = { { e->fast ? fast_fd(e->fast) : e->live ? gs_live_fd(e->live) : -1, POLLIN, 0 }, { e->control, POLLIN, 0 },
 				      { e->writer, (short)(POLLIN | (os.sent < os.put ? POLLOUT : 0)), 0 } };
-		poll(p, 3, e->behind || left <= 0 ? 0 : (int)left);
+		const unsigned n = 3 + (e->logs ? logs_poll(e->logs, p + 3) : 0);
+		poll(p, n, e->behind || left <= 0 ? 0 : (int)left);
+		for (unsigned i = 3; i < n; i++)
+			p[0].revents |= p[i].revents;
 		if (p[0].revents || e->behind || clock_steady_ms() >= e->next_second_ms) /* once a second also to hear how the interface is */
 			r = frames_take(e, err);
 		if (p[1].revents)
@@ -586,7 +610,7 @@ static int rounds(struct engine *e, struct gs_error *err)
 static int drain(struct engine *e, struct gs_error *err)
 {
 	const int64_t until = clock_steady_ms() + DRAIN_MOST_MS;
-	int r = 0;
+	int r = e->logs ? frames_take(e, err) : 0;
 
 	if (e->fast) {
 		fast_stop(e->fast);
@@ -595,7 +619,9 @@ static int drain(struct engine *e, struct gs_error *err)
 		while (r == 0 && e->behind && clock_steady_ms() < until);
 		return r < 0 ? r : fast_counts(e->fast, err);
 	}
-	while (r == 0 && clock_steady_ms() < until) {
+	while (r == 0 && e->logs && e->behind && clock_steady_ms() < until)
+		r = frames_take(e, err);
+	while (r == 0 && e->live && clock_steady_ms() < until) {
 		size_t n = 0;
 		int what = gs_live_drain(e->live, GS_LIVE_DRAIN_MS, e->frames, GS_SOURCE_BATCH, &n, NULL);
 		r = n ? gs_corridor_frames(e->corridor, e->frames, n, err) : 0;
@@ -664,6 +690,8 @@ static void capture_say(struct engine *e)
 		notice(e, NOTICE_INFO, "capture.fast_path", text);
 		return;
 	}
+	if (!e->live)
+		return;
 	gs_live_info(e->live, &info);
 	if (*info.note)
 		notice(e, NOTICE_WARNING, "capture.note", info.note);
@@ -678,9 +706,9 @@ static int opened(struct engine *e, struct gs_error *err)
 					    .fanout_size = (uint16_t)c->workers, .fanout_id = (uint16_t)(e->s->fanout_id + e->number / (c->workers ? c->workers : 1)) };
 	const struct gs_watch_options wo = { .memory_bytes = memory / 8 * 3, .hash_seed = e->s->hash_seed, .processes = ENGINE_PROCESSES, .searches_per_s = ENGINE_SEARCHES };
 	const struct gs_sighting_sink sink = { pass_on, e };
-	int r = capture_open(e, &lo, err);
+	int r = engine_is_logs(e->s, e->number) ? logs_open(e->s, &e->logs, err) : capture_open(e, &lo, err);
 
-	if (r == 0 && gs_ifaces_open(&e->ifaces, NULL) < 0)
+	if (r == 0 && !e->logs && gs_ifaces_open(&e->ifaces, NULL) < 0)
 		e->ifaces = NULL; /* losses below stay unknown */
 	if (r == 0)
 		r = gs_watch_new(&wo, &e->watch, err);
@@ -690,7 +718,7 @@ static int opened(struct engine *e, struct gs_error *err)
 		r = gs_pulse_new(e->s->hash_seed, (struct gs_time){ clock_wall_ns() }, &e->pulse, err);
 	if (r == 0)
 		r = gs_corridor_new(&co, &sink, &e->corridor, err);
-	if (r == 0 && *c->pcap_dir) {
+	if (r == 0 && !e->logs && *c->pcap_dir) {
 		struct gs_live_info info = { .linktype = GS_LINK_ETHERNET, .snaplen = GS_LIVE_SNAPLEN }; /* of samples and whole frames on the fast path */
 		if (e->live)
 			gs_live_info(e->live, &info);
@@ -707,9 +735,14 @@ static int opened(struct engine *e, struct gs_error *err)
 
 static int closed_in(struct engine *e, struct gs_error *err)
 {
-	const struct sandbox_options so = { .role = ROLE_ENGINE, .packet_fd = e->live ? gs_live_fd(e->live) : -1, .fast_path = e->fast != NULL, .writes = e->keep != NULL };
+	struct sandbox_options so = { .role = ROLE_ENGINE, .packet_fd = e->live ? gs_live_fd(e->live) : -1, .fast_path = e->fast != NULL, .writes = e->keep != NULL, .logs = e->logs != NULL };
 	struct sandbox_state state = { 0 };
-	int r = sandbox_user(&e->s->user, &state, err);
+	int r = sandbox_user(e->logs ? &e->s->logs_user : &e->s->user, &state, err);
+
+	if (r == 0 && e->logs)
+		r = logs_check(e->logs, err);
+	if (r == 0 && e->logs)
+		r = logs_folders(e->logs, &so, err);
 
 	return r < 0 ? r : sandbox_lock(&so, &state, err);
 }
@@ -728,6 +761,10 @@ int engine_run(const struct sensor *s, unsigned number, int control)
 	int r = opened(e, &err);
 	if (r == 0)
 		r = closed_in(e, &err);
+	if (r < 0 && engine_is_logs(s, number)) {
+		child_notice(control, ROLE_ENGINE, number, NOTICE_FATAL, r == GS_ERR_USAGE ? EXIT_USAGE : r == GS_ERR_CONFIG ? EXIT_CONFIG : EXIT_RIGHTS, "logs.open", "%s", err.text);
+		return CHILD_BROKEN;
+	}
 	if (r < 0) {
 		child_notice(control, ROLE_ENGINE, number, r == GS_ERR_NETWORK ? NOTICE_WARNING : NOTICE_FATAL, (unsigned)exit_code_of(r == GS_ERR_NOENT ? GS_ERR_NETWORK : r), "engine.open", "%s", err.text);
 		return r == GS_ERR_NOENT || r == GS_ERR_NETWORK ? CHILD_GONE : CHILD_BROKEN;
@@ -746,6 +783,8 @@ int engine_run(const struct sensor *s, unsigned number, int control)
 		r = gs_corridor_flush(e->corridor, &err);
 	if (r < 0)
 		fail(e, &err);
+	if (e->logs)
+		(void)logs_tell(e->logs, control, number);
 	gs_keep_free(e->keep);
 	e->keep = NULL;
 	finish(e);

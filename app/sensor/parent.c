@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -107,6 +108,8 @@ static void child_signals(void)
 
 static int child_life(const struct parent *p, const struct child *c, int control)
 {
+	if (p->s->places && (c->role != ROLE_ENGINE || !engine_is_logs(p->s, c->number)))
+		munmap(p->s->places, sensor_places_size());
 	switch (c->role) {
 	case ROLE_ENGINE:
 		return engine_run(p->s, c->number, control);
@@ -365,7 +368,10 @@ static void death_say(struct parent *p, struct child *c, int status)
 		snprintf(what, sizeof what, "was killed by signal %d", WTERMSIG(status));
 	else
 		snprintf(what, sizeof what, "ended with status %d", WEXITSTATUS(status));
-	if (c->role == ROLE_ENGINE && c->was_ready && WIFSIGNALED(status))
+	if (c->role == ROLE_ENGINE && engine_is_logs(p->s, c->number) && WIFSIGNALED(status))
+		say("%s: the engine %s; it is started again. Files are read on from where the store has them; lost: syslog that was not in the store yet, and what was sent since", role_word(p, c),
+		    what);
+	else if (c->role == ROLE_ENGINE && c->was_ready && WIFSIGNALED(status))
 		say("%s: the engine %s; it is started again. Lost: %" PRIu64 " packets that were in open windows a second ago, and what came since", role_word(p, c), what,
 		    s->open_packets);
 	else if (WIFSIGNALED(status))
@@ -388,7 +394,7 @@ static void child_ended(struct parent *p, struct child *c, int status)
 	gs_tally_add(&p->total, &c->status.tally);
 	p->total.dropped[GS_DROP_ENGINE] += WIFSIGNALED(status) ? c->status.open_packets : 0;
 	if (c->fatal && !p->stopping) {
-		if (c->role == ROLE_ENGINE && c->fatal == EXIT_RIGHTS)
+		if (c->role == ROLE_ENGINE && c->fatal == EXIT_RIGHTS && !engine_is_logs(p->s, c->number))
 			rights_say(p->s->config->fast_path != FAST_PATH_OFF);
 		stop_begin(p, (int)c->fatal);
 		return;
@@ -545,6 +551,12 @@ static void started(struct parent *p)
 	sandbox_available(&sandbox);
 	for (unsigned i = 0; i < l->n && at < sizeof names; i++)
 		at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", l->item[i]);
+	l = &p->s->config->follow;
+	for (unsigned i = 0; i < l->n && at < sizeof names; i++)
+		at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", at ? ", " : "", l->item[i]);
+	l = &p->s->config->syslog_listen;
+	for (unsigned i = 0; i < l->n && at < sizeof names; i++)
+		at += (size_t)snprintf(names + at, sizeof names - at, "%ssyslog at %s", at ? ", " : "", l->item[i]);
 	say("watching %s with %u %s; protected: %s", names, p->s->n_engines, p->s->n_engines == 1 ? "engine" : "engines", sandbox.text);
 	p->started = true;
 	notify_send(&p->notify, "READY=1\nSTATUS=watching %s", names);
@@ -554,7 +566,7 @@ static bool interface_there(const struct parent *p, const struct child *c)
 {
 	const char *name = engine_interface(p->s, c->number);
 
-	return strcmp(name, "any") == 0 || if_nametoindex(name) != 0;
+	return engine_is_logs(p->s, c->number) || strcmp(name, "any") == 0 || if_nametoindex(name) != 0;
 }
 
 static void children_tend(struct parent *p)

@@ -37,7 +37,7 @@
 
 static int become(const struct sandbox_user *u, struct gs_error *err)
 {
-	if (setgroups(0, NULL) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 || setresuid(u->uid, u->uid, u->uid) < 0)
+	if (setgroups(u->n_groups, u->groups) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 || setresuid(u->uid, u->uid, u->uid) < 0)
 		return gs_fail_errno(err, GS_ERR_ACCESS, errno, "cannot become user %u", (unsigned)u->uid);
 	if (u->uid != 0 && (setresuid(0, 0, 0) == 0 || seteuid(0) == 0))
 		return gs_fail(err, GS_ERR_ACCESS, "user %u can become root again", (unsigned)u->uid);
@@ -177,6 +177,12 @@ static const int calls_all[] = {
 /* The capture's and the interface's counters. */
 static const int calls_engine[] = { SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(recvfrom) };
 
+/* Files that are followed, and peers of syslog. To open is in rules_logs. */
+static const int calls_logs[] = {
+	SCMP_SYS(stat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(lseek), SCMP_SYS(inotify_add_watch), SCMP_SYS(inotify_rm_watch), SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(accept4), SCMP_SYS(fcntl),
+};
+
 /* Files; which ones, Landlock says. */
 static const int calls_writer[] = {
 	SCMP_SYS(sendmsg), SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(statfs),
@@ -260,6 +266,21 @@ static int rules_bpf(scmp_filter_ctx f, bool reads)
 	return r < 0 ? r : seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf), 1, SCMP_A0(SCMP_CMP_GT, BPF_MAP_LOOKUP_AND_DELETE_BATCH));
 }
 
+/* To read and no more. */
+static int rules_logs(scmp_filter_ctx f)
+{
+	const scmp_datum_t writes = O_ACCMODE | O_CREAT | O_TRUNC;
+	int r = RULES(f, SCMP_ACT_ALLOW, calls_logs);
+
+	if (r == 0)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, writes, O_RDONLY));
+#ifdef __NR_open
+	if (r == 0)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(open), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, writes, O_RDONLY));
+#endif
+	return r;
+}
+
 static int lock_calls(const struct sandbox_options *o, struct sandbox_state *ret, struct gs_error *err)
 {
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
@@ -275,6 +296,8 @@ static int lock_calls(const struct sandbox_options *o, struct sandbox_state *ret
 		r = rules_bpf(f, o->fast_path);
 	if (r == 0)
 		r = o->role == ROLE_ENGINE ? rules_engine(f, o->packet_fd, o->writes) : RULES(f, SCMP_ACT_ALLOW, calls_writer);
+	if (r == 0 && o->role == ROLE_ENGINE && o->logs)
+		r = rules_logs(f);
 	if (r == 0 && o->role == ROLE_TELLER)
 		r = RULES(f, SCMP_ACT_ALLOW, calls_teller);
 	if (r == 0 && o->role == ROLE_TELLER)

@@ -13,17 +13,21 @@
 #include <sys/types.h>
 
 #define SANDBOX_PATHS 24
+#define SANDBOX_GROUPS 32
 
 struct sandbox_user {
 	bool set;       /* become that user; only root can */
 	uid_t uid;
 	gid_t gid;
+	gid_t groups[SANDBOX_GROUPS];   /* further ones */
+	unsigned n_groups;
 };
 
 struct sandbox_options {
 	enum sensor_role role;
 	bool writes;    /* engine: to files that the parent opened */
 	bool fast_path; /* engine: reads the tables of a program in the kernel */
+	bool logs;      /* engine: of logs. Opens files to read, below `read`; accepts on the sockets it has */
 	int packet_fd;  /* engine: the capture's socket, that nothing may be sent on; -1: none */
 	const char *write[SANDBOX_PATHS]; /* folders whose files may be read, written, made and removed */
 	unsigned n_write;

@@ -2,7 +2,7 @@
  * sensor.h - the processes of `watch`: what each is given, and how it begins
  *
  *	parent    keeps the rights that it was started with and parses nothing; starts the others, watches over them, starts them anew
- *	engine    one for each interface and worker: capture, corridor, stream of sightings. No rights at all once its socket is open
+ *	engine    one for each interface and worker: capture, corridor, stream of sightings. No rights at all once its socket is open. One more for logs (engine_logs.h)
  *	writer    the store and nothing else
  *	teller    alerts, metrics, screen
  *
@@ -19,15 +19,19 @@
 
 #define SENSOR_LATE_NS (2 * GS_NS_PER_S) /* after its end a window stays open so long for packets that are still on their way */
 
+struct sensor_places; /* where reading of logs got to: engine_logs.c */
+
 struct sensor {
 	const struct sensor_config *config;
 	const struct options *options;  /* as the other verbs have them: store, databases, verbosity */
 	struct sandbox_user user;       /* of the engines, and of the writer where the configuration names one */
 	struct sandbox_user writer_user;
+	struct sandbox_user logs_user;  /* as user, with the groups that it is in: logs are a group's to read (adm) */
 	uint64_t hash_seed;
 	bool pin_origin;
 	uint16_t fanout_id;
 	unsigned n_engines;
+	struct sensor_places *places;   /* of followed logs, in memory that processes share; NULL: no logs, else the last engine is theirs */
 };
 
 /* A child's life; control is its socket to the parent. Result: exit status. */
@@ -40,7 +44,10 @@ int parent_run(struct sensor *s);
 
 /* ---- what children have in common: child.c ---- */
 
-/* Interface and worker that an engine's number stands for. */
+bool engine_is_logs(const struct sensor *s, unsigned number);
+size_t sensor_places_size(void);
+
+/* Interface and worker that an engine's number stands for; "logs". */
 const char *engine_interface(const struct sensor *s, unsigned number);
 
 /* A notice to the parent; lost if the parent does not read. key: see message.h. */

@@ -165,6 +165,12 @@ static int bots_put(struct writer *w, struct gs_error *err)
 
 /* ---- committing ---- */
 
+/* Grows with every balance that says anything. */
+static uint64_t counted(const struct gs_tally *t)
+{
+	return t->packets + t->records + t->records_bad + t->records_other;
+}
+
 static void input_name(struct writer *w)
 {
 	const struct config_list *l = &w->s->config->interfaces;
@@ -172,6 +178,8 @@ static void input_name(struct writer *w)
 
 	for (unsigned i = 0; i < l->n && at < sizeof w->name; i++)
 		at += (size_t)snprintf(w->name + at, sizeof w->name - at, "%s%s", i ? "," : " ", l->item[i]);
+	if (w->s->places && at < sizeof w->name)
+		snprintf(w->name + at, sizeof w->name - at, "%slogs", l->n ? "," : " ");
 }
 
 static int input_begin(struct writer *w, struct gs_error *err)
@@ -222,7 +230,7 @@ static int commit(struct writer *w, bool end, struct gs_error *err)
 	if (r == 0 && (end || w->bots_news))
 		r = bots_put(w, err);
 	w->mark.rows += w->rows_since;
-	w->mark.packets = w->run.packets + w->run.records;
+	w->mark.packets = counted(&w->run);
 	if (r == 0) {
 		prepare(w);
 		if (end) {
@@ -568,7 +576,7 @@ static int mark_each(void *arg, const struct gs_input_info *in, struct gs_error 
 	struct message_mark *m = arg;
 
 	if (in->live)
-		m->packets = in->tally.packets + in->tally.records; /* the last of them is the newest */
+		m->packets = counted(&in->tally); /* the last of them is the newest */
 	return 0;
 }
 

@@ -1,0 +1,320 @@
+/*
+ * engine_logs.c - logs as they are written and sent: rows for the corridor, places for a successor
+ *
+ * A row that no writer would take (a time after tomorrow, a count that cannot be) is a bad line here: what somebody writes into a log must not end the process.
+ *
+ * Places: each round ends with its balance, so the message of that number closes what was read so far. When the writer acknowledged it the places of that round are put where
+ * the next process of this kind finds them (memory that only the parent and these share). So rows of a file are in the store at least once, and twice only where the writer committed in the
+ * middle of a round that was the last.
+ */
+#include "sensor/engine_logs.h"
+
+#include "source/follow.h"
+#include "source/log_own.h"
+#include "source/syslog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BATCH 256          /* rows of one call */
+#define ROUND_CALLS 256    /* to one file or socket before the others have their turn */
+#define MARKS 64           /* rounds that wait for the writer; in between, fewer places are remembered */
+
+struct places {
+	struct gs_follow_place at[CONFIG_LIST_MAX];
+};
+
+struct sensor_places {
+	bool known;        /* a process of this kind was here before */
+	struct places places;
+};
+
+struct input {
+	struct gs_follow *follow; /* one of both */
+	struct gs_syslog *syslog;
+	const char *name;         /* path, or address */
+	char folder[2][PATH_MAX]; /* of the name, and of what it leads to; "" none */
+};
+
+struct logs {
+	const struct sensor *s;
+	struct gs_log_own *own;
+	struct input *in;
+	unsigned n, n_follow;     /* followed ones come first */
+	struct { uint64_t seq; struct places places; } marks[MARKS];
+	unsigned first_mark, n_marks;
+	bool all;                 /* the last round read all there was */
+	uint64_t bad, bad_told, unfit;
+	uint64_t lost_told, cut_told, refused_told;
+	const char *unfit_why;
+	struct gs_sighting rows[BATCH];
+};
+
+size_t sensor_places_size(void)
+{
+	return sizeof(struct sensor_places);
+}
+
+/* ---- opening ---- */
+
+/* The folders that a name needs: its own, and where a symbolic link leads. */
+static int folders_of(struct input *in, struct gs_error *err)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+
+	if (snprintf(path, sizeof path, "%s", in->name) >= (int)sizeof path)
+		return gs_fail(err, GS_ERR_USAGE, "%.80s...: too long a name", in->name);
+	snprintf(in->folder[0], sizeof in->folder[0], "%s", dirname(path));
+	if (access(in->folder[0], F_OK) < 0)
+		return gs_fail_errno(err, GS_ERR_NOENT, errno, "%s: cannot be followed: its folder", in->name);
+	if (realpath(in->name, target)) {
+		snprintf(in->folder[1], sizeof in->folder[1], "%s", dirname(target));
+		if (strcmp(in->folder[0], in->folder[1]) == 0)
+			in->folder[1][0] = '\0';
+	}
+	return 0;
+}
+
+static int follow_add(struct logs *l, const char *path, const struct gs_log_options *lo, struct gs_error *err)
+{
+	const struct sensor_places *before = l->s->places;
+	struct input *in = &l->in[l->n];
+	const struct gs_follow_options o = { .logs = *lo, .from_start = before->known, .place = before->places.at[l->n] };
+
+	in->name = path;
+	int r = folders_of(in, err);
+	if (r == 0)
+		r = gs_follow_open(path, &o, &in->follow, err);
+	l->n++;
+	l->n_follow = l->n;
+	return r;
+}
+
+static int syslog_add(struct logs *l, const char *listen, const struct gs_log_options *lo, struct gs_error *err)
+{
+	struct input *in = &l->in[l->n++];
+	const struct gs_syslog_options o = { .logs = *lo, .listen = listen };
+
+	in->name = listen;
+	return gs_syslog_open(&o, &in->syslog, err);
+}
+
+int logs_open(const struct sensor *s, struct logs **ret, struct gs_error *err)
+{
+	const struct sensor_config *c = s->config;
+	struct logs *l = calloc(1, sizeof *l);
+	int r = 0;
+
+	if (l)
+		l->in = calloc(LOGS_POLL, sizeof *l->in);
+	if (!l || !l->in) {
+		free(l);
+		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	}
+	l->s = s;
+	r = own_formats_of(c, &l->own, err);
+	struct gs_log_options lo = s->options->logs;
+	lo.own = l->own;
+	for (unsigned i = 0; r == 0 && i < c->follow.n; i++)
+		r = follow_add(l, c->follow.item[i], &lo, err);
+	for (unsigned i = 0; r == 0 && i < c->syslog_listen.n; i++)
+		r = syslog_add(l, c->syslog_listen.item[i], &lo, err);
+	if (r < 0) {
+		logs_free(l);
+		return r;
+	}
+	if (!s->places->known) { /* where this one begins is where another one would, if nothing came */
+		for (unsigned i = 0; i < l->n_follow; i++)
+			gs_follow_place(l->in[i].follow, &s->places->places.at[i]);
+		s->places->known = true;
+	}
+	*ret = l;
+	return 0;
+}
+
+void logs_free(struct logs *l)
+{
+	if (!l)
+		return;
+	for (unsigned i = 0; i < l->n; i++) {
+		gs_follow_close(l->in[i].follow);
+		gs_syslog_close(l->in[i].syslog);
+	}
+	gs_log_own_free(l->own);
+	free(l->in);
+	free(l);
+}
+
+int logs_check(const struct logs *l, struct gs_error *err)
+{
+	for (unsigned i = 0; i < l->n_follow; i++) {
+		const char *path = l->in[i].name;
+		if (access(l->in[i].folder[0], X_OK) == 0 && (access(path, R_OK) == 0 || errno == ENOENT))
+			continue;
+		return gs_fail_errno(err, GS_ERR_ACCESS, errno, "%s: user %u, which the process becomes, could not read it after rotation; give that user or a group of its the right to read, or name another (--user)",
+		                     path, (unsigned)geteuid());
+	}
+	return 0;
+}
+
+int logs_folders(struct logs *l, struct sandbox_options *o, struct gs_error *err)
+{
+	for (unsigned i = 0; i < 2 * l->n_follow; i++) {
+		const char *folder = l->in[i / 2].folder[i % 2];
+		bool there = !*folder;
+		for (unsigned k = 0; k < o->n_read && !there; k++)
+			there = strcmp(o->read[k], folder) == 0;
+		if (there)
+			continue;
+		if (o->n_read == SANDBOX_PATHS)
+			return gs_fail(err, GS_ERR_USAGE, "files in more than %d folders are to be followed", SANDBOX_PATHS);
+		o->read[o->n_read++] = folder;
+	}
+	return 0;
+}
+
+/* ---- reading ---- */
+
+unsigned logs_poll(const struct logs *l, struct pollfd *p)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		p[i] = (struct pollfd){ l->in[i].follow ? gs_follow_fd(l->in[i].follow) : gs_syslog_fd(l->in[i].syslog), POLLIN, 0 };
+	return l->n;
+}
+
+/* Leaves those that a writer takes. */
+static size_t rows_fit(struct logs *l, size_t n, struct gs_tally *tally)
+{
+	const struct gs_time now = { clock_wall_ns() };
+	const char *why;
+	size_t m = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!sighting_check(&l->rows[i], now, &why) || l->rows[i].fidelity == GS_FIDELITY_PACKET) {
+			tally->records--;
+			tally->records_bad++;
+			l->unfit++;
+			l->unfit_why = l->rows[i].fidelity == GS_FIDELITY_PACKET ? "a packet, where a log has none" : why;
+			continue;
+		}
+		if (m != i)
+			l->rows[m] = l->rows[i];
+		m++;
+	}
+	return m;
+}
+
+/* *ret_more: the round was not enough. */
+static int input_take(struct logs *l, struct input *in, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, bool *ret_more, struct gs_error *trouble, struct gs_error *err)
+{
+	const struct gs_time now = { clock_wall_ns() };
+	size_t n = BATCH;
+	int r = 0;
+
+	for (unsigned i = 0; n == BATCH && i < ROUND_CALLS; i++) {
+		const int what = in->follow ? gs_follow_sightings(in->follow, now, l->rows, BATCH, &n, tally, trouble) :
+		                              gs_syslog_sightings(in->syslog, now, l->rows, BATCH, &n, tally, trouble);
+		const size_t m = rows_fit(l, n, tally);
+		for (size_t k = 0; k < m; k++)
+			*packets += l->rows[k].packets;
+		r = m ? gs_corridor_records(c, l->rows, m, err) : 0;
+		if (r < 0 || what < 0)
+			return r;
+	}
+	if (n == BATCH) {
+		*ret_more = true;
+		l->all = false;
+	} else if (in->follow) {
+		struct gs_follow_counts k;
+		gs_follow_counts(in->follow, &k);
+		*ret_more |= k.more;
+	}
+	return 0;
+}
+
+int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, bool *ret_more, int control, unsigned number, struct gs_error *err)
+{
+	const uint64_t bad = tally->records_bad;
+	int r = 0;
+
+	*ret_more = false;
+	l->all = true;
+	for (unsigned i = 0; r == 0 && i < l->n; i++) {
+		struct gs_error trouble = { 0 };
+		r = input_take(l, &l->in[i], c, tally, packets, ret_more, &trouble, err);
+		if (*trouble.text)
+			child_notice(control, ROLE_ENGINE, number, NOTICE_TROUBLE, 0, "logs.read", "%s", trouble.text);
+	}
+	l->bad += tally->records_bad - bad;
+	return r;
+}
+
+/* ---- places ---- */
+
+void logs_mark(struct logs *l, uint64_t seq)
+{
+	if (!l->all || !l->n_follow)
+		return;
+	unsigned at = (l->first_mark + l->n_marks - 1) % MARKS;
+	if (!l->n_marks || l->marks[at].seq != seq) { /* else lines went by that say nothing of protocol 47 */
+		if (l->n_marks == MARKS)
+			return;
+		at = (l->first_mark + l->n_marks++) % MARKS;
+	}
+	l->marks[at].seq = seq;
+	for (unsigned i = 0; i < l->n_follow; i++)
+		gs_follow_place(l->in[i].follow, &l->marks[at].places.at[i]);
+}
+
+void logs_kept(struct logs *l, uint64_t seq)
+{
+	while (l->n_marks && l->marks[l->first_mark].seq <= seq) {
+		l->s->places->places = l->marks[l->first_mark].places;
+		l->first_mark = (l->first_mark + 1) % MARKS;
+		l->n_marks--;
+	}
+}
+
+/* ---- telling ---- */
+
+static const char *first_bad(const struct logs *l)
+{
+	for (unsigned i = 0; i < l->n; i++) {
+		const char *text = l->in[i].follow ? gs_follow_first_bad(l->in[i].follow) : gs_syslog_first_bad(l->in[i].syslog);
+		if (*text)
+			return text;
+	}
+	return l->unfit_why ? l->unfit_why : "a line that is too long";
+}
+
+bool logs_tell(struct logs *l, int control, unsigned number)
+{
+	uint64_t lost = 0, cut = 0, refused = 0;
+
+	for (unsigned i = l->n_follow; i < l->n; i++) {
+		struct gs_syslog_counts k;
+		gs_syslog_counts(l->in[i].syslog, &k);
+		lost += k.datagrams_lost;
+		cut += k.cut;
+		refused += k.connections_refused + k.connections_closed;
+	}
+	if (l->bad > l->bad_told)
+		child_notice(control, ROLE_ENGINE, number, NOTICE_WARNING, 0, "logs.bad", "%" PRIu64 " lines name protocol 47 and could not be understood; the first of all: %s", l->bad - l->bad_told,
+		             first_bad(l));
+	if (lost > l->lost_told || cut > l->cut_told || refused > l->refused_told)
+		child_notice(control, ROLE_ENGINE, number, NOTICE_WARNING, 0, "logs.syslog", "syslog: %" PRIu64 " datagrams lost for want of room, %" PRIu64 " messages cut off by the end of a connection, %"
+		             PRIu64 " connections refused or closed", lost - l->lost_told, cut - l->cut_told, refused - l->refused_told);
+	const bool any = l->bad > l->bad_told || lost > l->lost_told || cut > l->cut_told || refused > l->refused_told;
+	l->bad_told = l->bad;
+	l->lost_told = lost;
+	l->cut_told = cut;
+	l->refused_told = refused;
+	return any;
+}

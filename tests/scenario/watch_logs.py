@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""watch with logs: a file that grows, rotates and is cut, syslog over UDP and TCP; what was written is what the store says, whoever is killed.
+
+usage: watch_logs.py GRESCOPE    Needs no rights; with root it also holds that the processes give theirs up.
+"""
+import datetime
+import json
+import os
+import signal
+import socket
+import sys
+import time
+
+import net
+from scene import Scene
+
+net.limit(120)
+s = Scene("logs", sys.argv[1])
+os.chmod(s.tmp, 0o755)
+store, conf, folder = s.path("store.db"), s.path("grescope.conf"), s.path("log")
+os.mkdir(folder, 0o755)
+log = os.path.join(folder, "kern.log")
+
+
+def free_port():
+    """One that UDP and TCP both have free."""
+    while True:
+        with socket.socket() as t, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
+            t.bind(("127.0.0.1", 0))
+            try:
+                u.bind(t.getsockname())
+                return t.getsockname()[1]
+            except OSError:
+                continue
+
+
+port = free_port()
+
+
+def when():
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def line(src, proto="47", at=None):
+    at = at or when()
+    return (f"{at.isoformat(timespec='microseconds')} fw1 kernel: [UFW BLOCK] IN=eth0 OUT= MAC=02:00:00:00:00:01:02:00:00:00:00:02:08:00 SRC={src} DST=198.51.100.47 "
+            f"LEN=564 TOS=0x00 PREC=0x00 TTL=49 ID=51958 DF PROTO={proto} \n")
+
+
+def source(i, net_="203.0.113"):
+    return f"{net_}.{i % 250 + 1}"
+
+
+def write(text, path=log, mode="a"):
+    with open(path, mode) as f:
+        f.write(text)
+    os.chmod(path, 0o644)
+
+
+class Watch:
+    def __init__(self, *args, wait=True):
+        self.out = open(s.path("said"), "w+b")
+        self.p = s.start_to(self.out, "watch", "--store", store, "-q", *args)
+        if wait:
+            net.wait_for(lambda: "watching" in self.said() or self.p.poll() is not None)
+
+    def said(self):
+        return os.pread(self.out.fileno(), 1 << 20, 0).decode(errors="replace")
+
+    def stop(self):
+        self.p.send_signal(signal.SIGTERM)
+        return self.p.wait(30)
+
+    def engine(self):
+        """The child that has the inotify descriptor of the followed file."""
+        with open(f"/proc/{self.p.pid}/task/{self.p.pid}/children") as f:
+            for pid in f.read().split():
+                if any("inotify" in os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")):
+                    return int(pid)
+        raise RuntimeError("no engine of logs")
+
+
+def report(*args):
+    p = s.run("report", "--by", "source", "--format", "json", "--limit", "0", "--store", store, *args)
+    return json.loads(p.stdout) if p.returncode == 0 else {"meta": {"packets": -1}, "said": p.stderr}
+
+
+def packets():
+    return report()["meta"]["packets"]
+
+
+def start_to(out, *args):
+    import subprocess
+    return subprocess.Popen([s.grescope, *args], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=s.env)
+
+
+s.start_to = start_to
+kept = 0
+
+
+def comes_to(name, more, limit=15):
+    """So many packets more than before, no more and no less a moment later."""
+    global kept
+    kept += more
+    try:
+        net.wait_for(lambda: packets() >= kept, limit)
+    except TimeoutError:
+        pass
+    s.check(name, packets() == kept, (packets(), kept, w.said()[-1500:]))
+
+
+# ---- a format of one's own, a file, syslog ----
+with open(conf, "w") as f:
+    f.write(f"[store]\npath = {store}\n[logs]\nfollow = {log}\nsyslog_listen = 127.0.0.1:{port}\n"
+            "[log-format mine]\npattern = ^(?<time>\\S+) dropped tunnel (?<src>\\S+) to (?<dst>\\S+)$\n")
+s.exits("the configuration is sound", 0, "config", "check", conf)
+write("".join(line(source(i, "192.0.2")) for i in range(100)), mode="w")    # before the sensor: not read
+w = Watch("--config", conf)
+s.check("it starts without an interface", w.p.poll() is None and log in w.said() and f"syslog at 127.0.0.1:{port}" in w.said(), w.said())
+if os.geteuid() == 0:
+    with open(f"/proc/{w.engine()}/status") as f:
+        status = dict(x.split(":", 1) for x in f.read().splitlines())
+    s.check("the engine of logs has no rights", int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0 and status["Uid"].split()[0] != "0" and int(status["Seccomp"]) == 2, status)
+
+write("".join(line(source(i)) for i in range(200)))
+comes_to("what is added is read", 200)
+write("".join(line(source(i), "TCP") for i in range(50)) + line("203.0.113.900") + line(source(1), at=datetime.datetime(2203, 1, 1, tzinfo=datetime.timezone.utc)))
+text = line(source(7))
+write(text[:60])
+time.sleep(0.5)
+write(text[60:])
+comes_to("a line in two pieces is one", 1)
+os.rename(log, log + ".1")
+write("".join(line(source(i)) for i in range(10)), log + ".1")    # who writes still has the old one
+write("".join(line(source(i)) for i in range(300)))
+comes_to("rotation", 310)
+write("".join(line(source(i)) for i in range(20)), mode="w")
+comes_to("cut and written anew", 20)
+write(f"{when().isoformat()} dropped tunnel 203.0.113.47 to 198.51.100.47\n")
+comes_to("a format of one's own", 1)
+
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(150):
+    u.sendto(b"<4>" + line(source(i)).strip().encode(), ("127.0.0.1", port))
+comes_to("syslog over UDP", 150)
+with socket.create_connection(("127.0.0.1", port)) as t:
+    t.sendall("".join("<4>" + line(source(i)) for i in range(150)).encode())
+    for i in range(50):
+        m = b"<4>" + line(source(i)).strip().encode()
+        t.sendall(b"%d %s" % (len(m), m))
+comes_to("syslog over TCP, by line and by count", 200)
+u.sendto(b"<4>" + line("203.0.113.900").strip().encode(), ("127.0.0.1", port))
+
+# ---- the engine is killed; what is written meanwhile is read by the next one ----
+time.sleep(2.5)
+os.kill(w.engine(), signal.SIGKILL)
+write("".join(line(source(i)) for i in range(40)))
+net.wait_for(lambda: "logs: started again" in w.said())
+write("".join(line(source(i)) for i in range(40)))
+comes_to("a killed engine is followed by one that reads on", 80)
+u.sendto(b"<4>" + line(source(5)).strip().encode(), ("127.0.0.1", port))
+comes_to("and listens", 1)
+
+write("".join(line(source(i)) for i in range(500)))
+begin = time.monotonic()
+s.check("SIGTERM: exit 0", w.stop() == 0, w.said()[-1500:])
+s.check("SIGTERM: soon", time.monotonic() - begin < (1.5 if "asan" not in s.env["ASAN_OPTIONS"] and "detect_leaks" not in s.env["ASAN_OPTIONS"] else 8), time.monotonic() - begin)
+kept += 500
+a = report()
+s.check("what was there at the end is kept", a["meta"]["packets"] == kept, (a["meta"], kept))
+s.check("each source has its own", sum(r["packets"] for r in a["rows"]) == kept and len(a["rows"]) == 250 and all("203.0.113." in str(r) for r in a["rows"]), a["rows"][:3])
+s.check("bad lines are counted", (a["meta"].get("records_bad"), a["meta"].get("records")) == (3, kept), a["meta"])
+s.check("and said", "could not be understood" in w.said() and "203.0.113.900" in w.said(), w.said())
+p = s.run("store", "check", "--store", store)
+s.check("the store is sound", p.returncode == 0, (p.stdout + p.stderr)[-500:])
+
+# ---- what cannot be is said at the start ----
+s.exits("a folder that is not there", 6, "watch", "--store", store, "--follow", s.path("nowhere", "x.log"), says="its folder")
+t = socket.socket()
+t.bind(("127.0.0.1", 0))
+t.listen()
+s.exits("an address in use", 6, "watch", "--store", store, "--syslog", f"127.0.0.1:{t.getsockname()[1]}", says="syslog")
+if os.geteuid() == 0:
+    os.chmod(log, 0o600)
+    s.exits("a file that its user may not read", 6, "watch", "--store", store, "--follow", log, says="could not read it after rotation")
+s.end()
