@@ -766,7 +766,7 @@ int engine_run(const struct sensor *s, unsigned number, int control)
 		return CHILD_BROKEN;
 	}
 	if (r < 0) {
-		child_notice(control, ROLE_ENGINE, number, r == GS_ERR_NETWORK ? NOTICE_WARNING : NOTICE_FATAL, (unsigned)exit_code_of(r == GS_ERR_NOENT ? GS_ERR_NETWORK : r), "engine.open", "%s", err.text);
+		child_notice(control, ROLE_ENGINE, number, r == GS_ERR_NETWORK ? NOTICE_WARNING : NOTICE_FATAL, (unsigned)exit_code_of(r == GS_ERR_NOENT ? GS_ERR_NETWORK : r), r == GS_ERR_ACCESS ? "engine.rights" : "engine.open", "%s", err.text);
 		return r == GS_ERR_NOENT || r == GS_ERR_NETWORK ? CHILD_GONE : CHILD_BROKEN;
 	}
 	e->clock_gap_ns = clock_wall_ns() - clock_steady_ms() * 1000000;

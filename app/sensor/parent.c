@@ -39,6 +39,7 @@ struct child {
 	int control;
 	bool ready, gone, was_ready;
 	unsigned fatal;          /* exit code that it asked for; 0: none */
+	bool no_rights;          /* for want of a right to capture */
 	int64_t started_ms, beat_ms, next_ms, backoff_ms;
 	uint64_t restarts;
 	int64_t file_ms;         /* when it was given the last evidence file */
@@ -138,6 +139,7 @@ static void child_start(struct parent *p, struct child *c)
 	c->started_ms = c->beat_ms = clock_steady_ms();
 	c->ready = c->gone = c->file_asked = false;
 	c->fatal = 0;
+	c->no_rights = false;
 	if (message_pair(pair, &err) < 0) {
 		say("%s", err.text);
 		child_later(c);
@@ -236,10 +238,17 @@ static void notice_take(struct parent *p, struct child *c)
 	snprintf(text, sizeof text, "%s", n->text);
 	if (n->level == NOTICE_FATAL && !c->was_ready)
 		c->fatal = n->code ? n->code : EXIT_STORE;
+	c->no_rights |= strcmp(n->key, "engine.rights") == 0;
 	notice_pass_on(p, n);
 	if (strcmp(c->said, n->text) != 0 || n->level == NOTICE_INFO) {
-		if (!page_shown(p))
-			say("%s: %s", role_word(p, c), text);
+		if (!page_shown(p)) {
+			const char *who = role_word(p, c);
+			const size_t len = strlen(who); /* many sentences begin with the interface */
+			if (strncmp(text, who, len) == 0 && text[len] == ':')
+				say("%s", text);
+			else
+				say("%s: %s", who, text);
+		}
 		if (n->level != NOTICE_INFO)
 			snprintf(c->said, sizeof c->said, "%s", n->text);
 	}
@@ -394,7 +403,7 @@ static void child_ended(struct parent *p, struct child *c, int status)
 	gs_tally_add(&p->total, &c->status.tally);
 	p->total.dropped[GS_DROP_ENGINE] += WIFSIGNALED(status) ? c->status.open_packets : 0;
 	if (c->fatal && !p->stopping) {
-		if (c->role == ROLE_ENGINE && c->fatal == EXIT_RIGHTS && !engine_is_logs(p->s, c->number))
+		if (c->no_rights)
 			rights_say(p->s->config->fast_path != FAST_PATH_OFF);
 		stop_begin(p, (int)c->fatal);
 		return;

@@ -353,8 +353,8 @@ def configuration(lab):
     net.wait_for(lambda: w.packets() == 50, 10)
     scene.check("configuration: nothing is said of what changed", "keep_rows" not in w.said(), w.said())
     scene.check("configuration: exit", w.stop() == 0, w.text)
-    write(f"[capture]\ninterface = {lab.rx}\nfast_path = count\n")
-    scene.exits("what watch cannot do is refused", 3, "watch", "--config", conf, says="`fast_path`")
+    p = scene.exits("an interface that is not there", 6, "watch", "-i", "gsnone0", "--store", scene.path("none.db"), says="grescope: gsnone0: no such interface")
+    scene.check("a missing interface is no matter of rights", b"setcap" not in p.stderr, p.stderr)
     scene.exits("no interface", 2, "watch", says="-i eth0")
     scene.exits("files are not for watch", 2, "watch", "-i", "lo", "x.pcap", says="grescope report x.pcap")
 
