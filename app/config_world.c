@@ -3,6 +3,7 @@
 #include "enrich/enrich.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <net/if.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -32,6 +33,22 @@ static void warn(struct world *w, const char *format, ...)
 }
 
 /* Whether whom the sensor runs as may read (4), write (2) or enter (1); supplementary groups are not looked at. */
+/* One of the further groups: logs are often theirs to read (adm). */
+static bool in_group(const struct world *w, gid_t group)
+{
+	gid_t groups[64];
+	int n = 64;
+
+	if (!w->pw)
+		n = getgroups(n, groups);
+	else if (getgrouplist(w->pw->pw_name, w->pw->pw_gid, groups, &n) < 0)
+		n = 0;
+	for (int i = 0; i < n; i++)
+		if (groups[i] == group)
+			return true;
+	return false;
+}
+
 static bool may(const struct world *w, const struct stat *st, unsigned what)
 {
 	const uid_t uid = w->pw ? w->pw->pw_uid : geteuid();
@@ -39,7 +56,7 @@ static bool may(const struct world *w, const struct stat *st, unsigned what)
 
 	if (uid == 0)
 		return true;
-	const unsigned shift = st->st_uid == uid ? 6 : st->st_gid == gid ? 3 : 0;
+	const unsigned shift = st->st_uid == uid ? 6 : st->st_gid == gid || in_group(w, st->st_gid) ? 3 : 0;
 	return (st->st_mode >> shift & what) == what;
 }
 

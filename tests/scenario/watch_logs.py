@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 
@@ -58,11 +59,10 @@ def write(text, path=log, mode="a"):
 
 
 class Watch:
-    def __init__(self, *args, wait=True):
+    def __init__(self, *args, **kw):
         self.out = open(s.path("said"), "w+b")
-        self.p = s.start_to(self.out, "watch", "--store", store, "-q", *args)
-        if wait:
-            net.wait_for(lambda: "watching" in self.said() or self.p.poll() is not None)
+        self.p = start_to(self.out, "watch", "--store", store, "-q", *args, **kw)
+        net.wait_for(lambda: "watching" in self.said() or self.p.poll() is not None)
 
     def said(self):
         return os.pread(self.out.fileno(), 1 << 20, 0).decode(errors="replace")
@@ -89,12 +89,10 @@ def packets():
     return report()["meta"]["packets"]
 
 
-def start_to(out, *args):
-    import subprocess
-    return subprocess.Popen([s.grescope, *args], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=s.env)
+def start_to(out, *args, **kw):
+    return subprocess.Popen([s.grescope, *args], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=s.env, **kw)
 
 
-s.start_to = start_to
 kept = 0
 
 
@@ -174,7 +172,22 @@ s.check("and said", "could not be understood" in w.said() and "203.0.113.900" in
 p = s.run("store", "check", "--store", store)
 s.check("the store is sound", p.returncode == 0, (p.stdout + p.stderr)[-500:])
 
+# ---- anybody may follow what he can read; times without a zone are the one that is told ----
+if os.geteuid() == 0:
+    theirs = s.path("theirs")
+    os.mkdir(theirs)
+    os.chown(theirs, 65534, 65534)
+    store, kept = os.path.join(theirs, "store.db"), 0
+    w = Watch("--follow", log, "--tz", "+09:00", user=65534, group=65534, extra_groups=[])
+    s.check("without any right it starts", w.p.poll() is None, w.said())
+    write("".join(line(source(i)).replace("+00:00", "", 1) for i in range(30)))
+    comes_to("without any right it follows", 30)
+    s.check("it ends well", w.stop() == 0, w.said())
+    p = s.run("report", "--by", "hour", "--format", "json", "--store", store)
+    s.check("--tz", f"{when() - datetime.timedelta(hours=9):%Y-%m-%dT%H}" in p.stdout.decode(), p.stdout[:1500])
+
 # ---- what cannot be is said at the start ----
+store = s.path("another.db")
 s.exits("a folder that is not there", 6, "watch", "--store", store, "--follow", s.path("nowhere", "x.log"), says="its folder")
 t = socket.socket()
 t.bind(("127.0.0.1", 0))

@@ -294,7 +294,7 @@ static void a_full_outbox_folds(void **state)
 
 /* ---- the fences ---- */
 
-enum attempt { OPEN, CREATE, SOCKET, EXECUTE, TRACE, FORK, CODE, SIGNAL, DUPLICATE, SEND_PACKET, OTHER_FOLDER, OWN_FOLDER, ATTEMPTS };
+enum attempt { OPEN, CREATE, SOCKET, EXECUTE, TRACE, FORK, CODE, SIGNAL, DUPLICATE, SEND_PACKET, OTHER_FOLDER, OWN_FOLDER, FOLLOWED, ATTEMPTS };
 
 static char folder[] = "/tmp/grescope-sandbox-XXXXXX";
 
@@ -335,13 +335,16 @@ static int attempt(enum attempt what, int packet_fd)
 	case OWN_FOLDER:
 		snprintf(path, sizeof path, "%s/store.db", folder);
 		return open(path, O_RDWR | O_CREAT, 0600) < 0;
+	case FOLLOWED:
+		snprintf(path, sizeof path, "%s/followed.log", folder);
+		return open(path, O_RDONLY) < 0 || open(path, O_WRONLY) >= 0 || open(path, O_RDONLY | O_TRUNC) >= 0;
 	default:
 		return 1;
 	}
 }
 
 /* 0 it worked, 1 it failed or killed the child; -1: there are no fences here. */
-static int behind_fences(enum sensor_role role, enum attempt what)
+static int behind_fences_of(enum sensor_role role, bool logs, enum attempt what)
 {
 	int pair[2], status;
 
@@ -349,13 +352,17 @@ static int behind_fences(enum sensor_role role, enum attempt what)
 	const pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		struct sandbox_options o = { .role = role, .packet_fd = role == ROLE_ENGINE ? pair[0] : -1 };
+		struct sandbox_options o = { .role = role, .packet_fd = role == ROLE_ENGINE && !logs ? pair[0] : -1, .logs = logs };
 		struct sandbox_user user = { .set = geteuid() == 0 && role == ROLE_ENGINE, .uid = 65534, .gid = 65534 };
 		struct sandbox_state s = { 0 };
 		struct gs_error err = { 0 };
 		if (role == ROLE_WRITER) {
 			o.write[0] = folder;
 			o.n_write = 1;
+		}
+		if (logs) {
+			o.read[0] = folder;
+			o.n_read = 1;
 		}
 		if (sandbox_user(&user, &s, &err) < 0 || sandbox_lock(&o, &s, &err) < 0)
 			_exit(99);
@@ -367,6 +374,11 @@ static int behind_fences(enum sensor_role role, enum attempt what)
 	if (WIFSIGNALED(status))
 		return WTERMSIG(status) == SIGSYS ? 1 : -2;
 	return WEXITSTATUS(status) == 77 ? -1 : WEXITSTATUS(status);
+}
+
+static int behind_fences(enum sensor_role role, enum attempt what)
+{
+	return behind_fences_of(role, false, what);
 }
 
 static void the_engine_can_do_nothing(void **state)
@@ -395,6 +407,28 @@ static void the_writer_has_its_folder_and_nothing_else(void **state)
 	assert_int_equal(behind_fences(ROLE_WRITER, OWN_FOLDER), 0);
 }
 
+static void the_engine_of_logs_reads_where_it_follows(void **state)
+{
+	(void)state;
+	static const enum attempt refused[] = { OPEN, CREATE, SOCKET, EXECUTE, TRACE, FORK, CODE, SIGNAL, OTHER_FOLDER, OWN_FOLDER };
+	char path[100];
+
+	snprintf(path, sizeof path, "%s/followed.log", folder);
+	const int fd = open(path, O_WRONLY | O_CREAT, 0666);
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, 0666), 0);
+	close(fd);
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		const int r = behind_fences_of(ROLE_ENGINE, true, refused[i]);
+		if (r == -1)
+			skip();
+		if (r != 1)
+			fail_msg("attempt %d: %d", refused[i], r);
+	}
+	assert_int_equal(behind_fences_of(ROLE_ENGINE, true, FOLLOWED), 0);
+	unlink(path);
+}
+
 static void what_protects_is_said(void **state)
 {
 	(void)state;
@@ -415,6 +449,7 @@ int main(void)
 		cmocka_unit_test(a_full_outbox_folds),
 		cmocka_unit_test(the_engine_can_do_nothing),
 		cmocka_unit_test(the_writer_has_its_folder_and_nothing_else),
+		cmocka_unit_test(the_engine_of_logs_reads_where_it_follows),
 		cmocka_unit_test(what_protects_is_said),
 	};
 	if (!mkdtemp(folder) || chmod(folder, 0777) < 0)
