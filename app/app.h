@@ -127,6 +127,9 @@ int exit_code_of(int gs_err);
 /* A zone as --tz names it; it lives as long as the program. zone.c */
 int zone_open(const char *text, const struct gs_zone **ret, struct gs_error *err);
 
+/* The formats of logs that a configuration describes, NULL where there are none; they live as long as the program. own_formats.c */
+int own_formats_open(const char *path, const struct gs_log_own **ret, struct gs_error *err);
+
 /* Octets: "256M", "1G", "4096"; false where it is none. */
 bool parse_size(const char *text, size_t *ret);
 

@@ -98,6 +98,8 @@ void balance_print(const struct gs_tally *t)
 		fprintf(stderr, "  wrong GRE checksum: %" PRIu64 "\n", t->checksum_bad);
 	if (t->folded_packets)
 		fprintf(stderr, "  folded for want of memory: %" PRIu64 "\n", t->folded_packets);
+	if (t->crowd_unseen)
+		fprintf(stderr, "  to more destinations than are looked at for floods from forged sources: %" PRIu64 "\n", t->crowd_unseen);
 	if (t->control_forgotten)
 		fprintf(stderr, "  PPTP calls forgotten for want of room: %" PRIu64 "\n", t->control_forgotten);
 	if (t->records + t->records_bad + t->records_other)

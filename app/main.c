@@ -12,12 +12,12 @@ static const struct verb verbs[] = {
 	  "  grescope report --by network --since 30d *.pcapng.gz\n"
 	  "  grescope report --by source --asn 3462 --format csv captures/\n"
 	  "  grescope report --by network --since 30d          from the store (grescope ingest)\n",
-	  OPT_INPUT | OPT_WINDOW | OPT_FILTER | OPT_PLACE | OPT_TABLE | OPT_ROWS | OPT_BY | OPT_DATA | OPT_STORE, cmd_report },
+	  OPT_INPUT | OPT_WINDOW | OPT_FILTER | OPT_PLACE | OPT_TABLE | OPT_ROWS | OPT_BY | OPT_DATA | OPT_STORE | OPT_CONFIG, cmd_report },
 	{ "export", "[options] [FILE...]", "the raw data: one row per sighting, or per packet with --window 0",
 	  "  grescope export --format csv capture.pcap > sightings.csv\n"
 	  "  grescope export --window 0 --format jsonl capture.pcap\n"
 	  "  grescope export --format badpackets --redact-dst capture.pcap\n",
-	  OPT_INPUT | OPT_WINDOW | OPT_FILTER | OPT_PLACE | OPT_TABLE | OPT_RAW | OPT_DATA | OPT_STORE, cmd_export },
+	  OPT_INPUT | OPT_WINDOW | OPT_FILTER | OPT_PLACE | OPT_TABLE | OPT_RAW | OPT_DATA | OPT_STORE | OPT_CONFIG, cmd_export },
 	{ "show", "[options] ADDRESS|PREFIX|ASN|bot ID [FILE...]", "all there is about one source, prefix, network or bot process",
 	  "  grescope show 192.0.2.1                           from the store\n"
 	  "  grescope show AS3462 --since last-month\n"
@@ -38,17 +38,17 @@ static const struct verb verbs[] = {
 	  "  grescope trend half-year.pcap\n"
 	  "  grescope trend --since 180d --limit 10            from the store\n"
 	  "  grescope trend --by class --format csv captures/\n",
-	  OPT_INPUT | OPT_WINDOW | OPT_FILTER | OPT_PLACE | OPT_TABLE | OPT_ROWS | OPT_TREND | OPT_DATA | OPT_STORE, cmd_trend },
+	  OPT_INPUT | OPT_WINDOW | OPT_FILTER | OPT_PLACE | OPT_TABLE | OPT_ROWS | OPT_TREND | OPT_DATA | OPT_STORE | OPT_CONFIG, cmd_trend },
 	{ "ingest", "[options] FILE...", "keep the sightings of files in the store; what is in it already is left out",
 	  "  grescope ingest captures/\n"
 	  "  grescope ingest --sensor taipei --store /var/lib/grescope/store.db *.pcap.zst\n"
 	  "  grescope ingest --pin-origin today.pcap           network and place as they are now, for good\n",
-	  OPT_INPUT | OPT_WINDOW | OPT_STORE | OPT_PIN | OPT_DATA | OPT_QUOTA, cmd_ingest },
+	  OPT_INPUT | OPT_WINDOW | OPT_STORE | OPT_PIN | OPT_DATA | OPT_QUOTA | OPT_CONFIG, cmd_ingest },
 	{ "logs", "[options] test FILE...|formats", "how each line of a firewall's log is read; which formats there are",
 	  "  grescope logs test /var/log/kern.log          each line that tells of a packet: what was read of it, or why not\n"
 	  "  grescope logs test -v --tz Europe/Berlin x.gz all lines, times in a zone\n"
 	  "  grescope logs formats\n",
-	  OPT_LOGS, cmd_logs },
+	  OPT_LOGS | OPT_CONFIG, cmd_logs },
 	{ "store", "[options] info|check|prune|compact|export-archive FILE|import-archive FILE...",
 	  "how the store is, whether it is sound, making it smaller, moving and merging it",
 	  "  grescope store info\n"

@@ -65,7 +65,7 @@ static const struct option_row {
 	{ ID_SENSOR, "sensor", "NAME", OPT_SENSOR, "import-archive: name of the vantage point of rows that name none" },
 	{ ID_ASN_DB, "asn-db", "FILE", OPT_DATA, "network database (.mmdb, CSV ranges, pfx2as); may be given for v4 and v6" },
 	{ ID_CITY_DB, "city-db", "FILE", OPT_DATA, "place database (.mmdb); may be given for v4 and v6" },
-	{ ID_CONFIG, "config", "FILE", OPT_CONFIG, "configuration of the sensor; options take the place of what it says" },
+	{ ID_CONFIG, "config", "FILE", OPT_CONFIG, "configuration of the sensor; options take the place of what it says. Where files are read: its formats of logs, [log-format NAME]" },
 	{ ID_PCAP_DIR, "pcap-dir", "FOLDER", OPT_EVIDENCE, "where a sensor keeps packets: tells where an address's first and last are (default: as its configuration says)" },
 	{ ID_DEFAULTS, "defaults", NULL, OPT_CONFIG_SHOW, "config show: every key at its default" },
 	{ ID_EXAMPLE, "example", NULL, OPT_CONFIG_SHOW, "config show: the file that is installed" },
@@ -469,6 +469,13 @@ int options_parse(int argc, char **argv, const struct verb *verb, struct options
 		int r = key >= 0 ? add_setting(verb, (unsigned)key, optarg, ret) : set_option(verb, id, optarg, ret);
 		if (r != 0)
 			return r;
+	}
+	if (ret->config && verb->options & (OPT_INPUT | OPT_LOGS)) {
+		struct gs_error err = { 0 };
+		if (own_formats_open(ret->config, &ret->logs.own, &err) < 0) {
+			say("%s", err.text);
+			return EXIT_CONFIG;
+		}
 	}
 	if (ret->filter.until.ns == INT64_MAX) /* "--since yesterday" is that day and no other */
 		ret->filter.until = ret->since_ends;

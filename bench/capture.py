@@ -90,11 +90,11 @@ def watch_count(out, err, folder):
 mib = o.ring
 receivers = {
     "none": ("sleep", ["sleep", "1000"], lambda out, err, f: None, 0.1, None),
-    "grescope, capture alone": (livecap, [livecap, "-i", "rx0", "-B", str(mib)], livecap_count, 0.5, None),
-    "grescope, to sightings": (livecap, [livecap, "-i", "rx0", "-B", str(mib), "-c"], livecap_count, 0.5, None),
+    "grescope capture alone": (livecap, [livecap, "-i", "rx0", "-B", str(mib)], livecap_count, 0.5, None),
+    "grescope to sightings": (livecap, [livecap, "-i", "rx0", "-B", str(mib), "-c"], livecap_count, 0.5, None),
     "grescope watch": (grescope, [grescope, "watch", "-i", "rx0", "-q", "--buffer", f"{mib}M", "--store", "{}/store.db"], watch_count, 2, None),
-    "fast path, pass": (xdpcap, [xdpcap, "-i", "rx0"], xdpcap_count, 1, None),
-    "fast path, drop": (xdpcap, [xdpcap, "-i", "rx0", "-d"], xdpcap_count, 1, None),
+    "fast path pass": (xdpcap, [xdpcap, "-i", "rx0"], xdpcap_count, 1, None),
+    "fast path drop": (xdpcap, [xdpcap, "-i", "rx0", "-d"], xdpcap_count, 1, None),
     "tcpdump": ("tcpdump", ["tcpdump", "-n", "-i", "rx0", "-w", "/dev/null", "-s", "256", "-B", str(mib * 1024), "ip proto 47"],
                 lambda out, err, f: number(r"(\d+) packets? captured", err), 0.7, None),
     "dumpcap": ("dumpcap", ["dumpcap", "-q", "-i", "rx0", "-w", "/dev/null", "-s", "256", "-B", str(mib), "-f", "ip proto 47"],
@@ -156,6 +156,12 @@ def one(name, capture, rate):
         out = open(folder + "/out", "w+")
         p = lab.start(["taskset", "-c", "1", *[a.replace("{}", folder) for a in command]], stdout=out)
         time.sleep(wait)
+        for _ in range(100):  # those that say when they listen may take longer
+            if p.poll() is not None or not (name.startswith("fast path") or name.startswith("grescope")):
+                break
+            if "ready" in open(folder + "/out").read() or "watching" in open(f"/proc/self/fd/{p.said.fileno()}").read():
+                break
+            time.sleep(0.1)
         if p.poll() is not None:
             p.said.seek(0)
             raise RuntimeError(f"{name}: {p.said.read()}")

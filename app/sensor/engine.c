@@ -28,7 +28,7 @@
 #define DRAIN_MOST_MS 400      /* at the end, however much still comes in */
 #define LAST_MS 30000          /* for the writer to acknowledge the last of it; the parent is less patient */
 #define BOTS_EVERY_S 60
-#define ENGINE_SEARCHES 1000 /* for bots, a second: some hundredths of a processor, whatever is made to look like one */
+#define ENGINE_SEARCHES 2000 /* for bots, a second: some hundredths of a processor, whatever is made to look like one */
 #define KEEP_TELL_S 60
 #define STEP_NS (GS_NS_PER_S / 2) /* the wall clock moved so much against the steady one: it was set */
 

@@ -42,6 +42,7 @@ struct gs_tally {
 	uint64_t sightings;          /* sightings made */
 	uint64_t folded_packets;     /* packets whose source was folded away for want of memory */
 	uint64_t late_packets;       /* packets older than the windows still open */
+	uint64_t crowd_unseen;       /* packets to more destinations than are looked at for floods from forged sources: still what the packet alone said */
 	uint64_t control_forgotten;  /* PPTP control connections and calls forgotten for want of room (classify/control.h) */
 	uint64_t stops[GS_STOP_COUNT]; /* decoded GRE packets by stop reason */
 	uint64_t checksum_bad;

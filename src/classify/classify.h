@@ -30,13 +30,40 @@ const struct gs_rule *const *gs_rules(unsigned *ret_n);
 void gs_classify(const struct gs_packet *p, const struct gs_frame *f, struct gs_verdict *v);
 
 /* Where the packets of a window fell: of the 32 blocks of length 5 of the IPv4 address space, those of the inner destination in the low half, of the inner source in the
- * high half. A window gathers them in gs_sighting.reserved and clears that before it passes the sighting on. */
+ * high half. A window gathers them in gs_sighting.spread and clears that before it passes the sighting on. */
 static inline uint64_t gs_classify_spread(const struct gs_packet *p)
 {
 	if (p->inner_dst.family != 4)
 		return 0;
 	return UINT64_C(1) << (p->inner_dst.b[0] >> 3) | UINT64_C(1) << (32 + (p->inner_src.b[0] >> 3));
 }
+
+/* Hellos and keepalives: what comes at regular intervals where it is real. For these a window gathers the rhythm instead. */
+static inline bool gs_classify_beats(unsigned class_)
+{
+	return class_ == GS_CLASS_TUNNEL_ROUTING || class_ == GS_CLASS_TUNNEL_KEEPALIVE;
+}
+
+/* What a window gathers in gs_sighting.spread: of its first packet, and of each further one while s->last is still the one before. Of a rhythm the shortest gap in ms in the high half,
+ * the longest in the low half. */
+static inline uint64_t gs_classify_gather_first(unsigned class_, const struct gs_packet *p)
+{
+	return gs_classify_beats(class_) ? (uint64_t)UINT32_MAX << 32 : gs_classify_spread(p);
+}
+
+static inline uint64_t gs_classify_gather(const struct gs_sighting *s, const struct gs_packet *p)
+{
+	if (!gs_classify_beats(s->class_))
+		return s->spread | gs_classify_spread(p);
+	const int64_t ms = p->ts.ns > s->last.ns ? (p->ts.ns - s->last.ns) / 1000000 : 0;
+	const uint32_t gap = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms, min = (uint32_t)(s->spread >> 32), max = (uint32_t)s->spread;
+	return (uint64_t)(gap < min ? gap : min) << 32 | (gap > max ? gap : max);
+}
+
+#define GS_INTERVAL_PACKETS 6 /* in a window; fewer have no rhythm */
+
+/* Adds `interval` to a sighting of such a class whose window is over, where its packets came at regular intervals. */
+void gs_classify_interval(struct gs_sighting *s);
 
 #define GS_CLASSIFY_WINDOW_PACKETS 10 /* a sighting of fewer has no rate: gs_classify_window leaves it alone */
 

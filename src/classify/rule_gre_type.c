@@ -59,6 +59,6 @@ const struct gs_rule rule_gre_type = {
 	.name = "gre-type",
 	.source = "RFC 1701 s2, RFC 2332, RFC 4023, RFC 7637; vendor types as listed in src/base/words.c",
 	.wrong = "the type is a claim of the sender; NVGRE and a plain bridge with a key cannot be told apart",
-	.evidence = GS_EVIDENCE(GRE_PROTO) | GS_EVIDENCE(GRE_KEY_LAYOUT),
+	.evidence = GS_EVIDENCE(GRE_PROTO) | GS_EVIDENCE(GRE_KEY_LAYOUT) | GS_EVIDENCE(INTERVAL),
 	.packet = gre_type,
 };

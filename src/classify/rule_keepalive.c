@@ -36,6 +36,6 @@ const struct gs_rule rule_keepalive = {
 	.name = "keepalive",
 	.source = "Cisco document 64565, GRE tunnel keepalives; checked on captures",
 	.wrong = "a probe for open tunnel endpoints could be built the same way",
-	.evidence = GS_EVIDENCE(GRE_PROTO) | GS_EVIDENCE(INNER_GRE_EMPTY) | GS_EVIDENCE(INNER_RETURNS),
+	.evidence = GS_EVIDENCE(GRE_PROTO) | GS_EVIDENCE(INNER_GRE_EMPTY) | GS_EVIDENCE(INNER_RETURNS) | GS_EVIDENCE(INTERVAL),
 	.packet = keepalive,
 };

@@ -58,7 +58,7 @@ static bool routing(const struct gs_packet *p, const struct gs_frame *f, struct 
 const struct gs_rule rule_routing = {
 	.name = "routing",
 	.source = "RFC 2328, 7868, 7761, 2453, 4271, 5881",
-	.wrong = "anybody can send a protocol number or a port; regular hellos are the better proof",
-	.evidence = GS_EVIDENCE(INNER_PROTO) | GS_EVIDENCE(INNER_PORT) | GS_EVIDENCE(INNER_DST) | GS_EVIDENCE(TTL_ONE),
+	.wrong = "anybody can send a protocol number or a port; hellos by the clock (`interval`) are better proof",
+	.evidence = GS_EVIDENCE(INNER_PROTO) | GS_EVIDENCE(INNER_PORT) | GS_EVIDENCE(INNER_DST) | GS_EVIDENCE(TTL_ONE) | GS_EVIDENCE(INTERVAL),
 	.packet = routing,
 };

@@ -270,13 +270,17 @@ int32_t track_group(struct gs_tracker *t, const struct gs_bot_input *in, const s
 	for (unsigned i = 0; i < g->n; i++)
 		waiting[i] = input_of(&g->waiting[i]);
 	const unsigned n = enough(waiting, g->n);
-	if (n == 0 || !track_afford(t, ts, 1))
+	if (n == 0 || !track_afford(t, ts, 0))
+		return GS_TRACK_PENDING;
+	/* Half of what may be searched stays for packets that carry their state: traffic that merely looks alike, and never links, must not hide them. */
+	const uint64_t kept = t->limits.searches_per_s == UINT32_MAX ? 0 : t->limits.searches_per_s / 2;
+	if (track_budget(t) <= kept || !track_afford(t, ts, 1))
 		return GS_TRACK_PENDING;
 
 	struct gs_bot_link l;
 	const uint64_t before = link_work(t->linker);
 	t->tally.links++;
-	const bool found = link_find(t->linker, waiting + g->n - n, n, GS_BOT_LINK_MAX_GAP, track_budget(t) * WORK_OF_SEARCH, &l, &g->layout);
+	const bool found = link_find(t->linker, waiting + g->n - n, n, GS_BOT_LINK_MAX_GAP, (track_budget(t) - kept) * WORK_OF_SEARCH, &l, &g->layout);
 	track_afford(t, ts, (link_work(t->linker) - before) / WORK_OF_SEARCH);
 	if (!found || l.check_bits + 16u * n < (unsigned)GS_BOT_PROOF_BITS + l.tries)
 		return GS_TRACK_PENDING;

@@ -21,12 +21,13 @@
 
 #define FOLD_ROWS 1024u
 #define HLLS (FOLD_ROWS + 3 * GS_CLASS_COUNT) /* the last: one per class and way it came */
-#define CROWD_BYTES ((size_t)256 << 10) /* some 2,500 destinations of a window; to those past it no crowd is seen: their packets stay `unknown` */
+#define CROWD_BYTES ((size_t)256 << 10) /* some 2,500 destinations of a window; to those past it no crowd is seen: their packets stay `unknown`, and are counted */
 #define PASS_ON 4096u /* sightings in one call of the sink */
 
 struct window {
 	struct gs_map map;
 	int64_t start_ns, end_ns; /* [start, end); empty (0, 0) where there is none */
+	bool beats;               /* some record gathers a rhythm (gs_classify_interval) */
 	bool version1;            /* some record waits for its payload length to be put back into gre_key */
 	bool bots;                /* some record has a token in gre_key */
 	uint64_t joined;          /* packets beyond the first of a sighting */
@@ -60,7 +61,7 @@ struct gs_observe {
 	int64_t window_ns;
 	size_t cap_bytes, peak_bytes;
 	uint64_t seed;
-	uint64_t folded_packets, late_packets, sightings;
+	uint64_t folded_packets, late_packets, crowd_unseen, sightings;
 	uint16_t sensor;
 };
 
@@ -193,9 +194,13 @@ static void settle_crowds(struct gs_observe *ob, struct window *w)
 
 	for (uint32_t i = 0; i < w->map.count; i++) {
 		const struct gs_sighting *s = gs_map_at(&w->map, i);
-		struct crowd *c = crowd_key_of(w, s, &key) ? gs_map_get(&ob->crowds, gs_map_hash(&ob->crowds, &key), &key, &is_new) : NULL;
+		if (!crowd_key_of(w, s, &key))
+			continue;
+		struct crowd *c = gs_map_get(&ob->crowds, gs_map_hash(&ob->crowds, &key), &key, &is_new);
 		if (c)
 			crowd_add(&c->sum, s);
+		else
+			ob->crowd_unseen += s->packets;
 	}
 	for (uint32_t i = 0; i < ob->crowds.count; i++) {
 		struct crowd *c = gs_map_at(&ob->crowds, i);
@@ -218,6 +223,8 @@ static void settle_window(struct gs_observe *ob, struct window *w)
 {
 	const uint32_t n = w->map.count;
 
+	for (uint32_t i = 0; w->beats && i < n; i++)
+		gs_classify_interval(gs_map_at(&w->map, i));
 	const bool single = w->joined < GS_CLASSIFY_WINDOW_PACKETS - 1; /* as in floods from forged sources: no sighting has so many packets */
 	if (!single)
 		mark_two_way(w);
@@ -283,7 +290,7 @@ static int close_window(struct gs_observe *ob, struct window *w, struct gs_error
 			return r;
 	}
 	w->start_ns = w->end_ns = 0;
-	w->version1 = w->bots = false;
+	w->version1 = w->bots = w->beats = false;
 	w->joined = 0;
 	gs_map_clear(&w->map, ob->cap_bytes / 8); /* a flood's table would keep the other window small */
 	return 0;
@@ -392,6 +399,7 @@ static void key_of(const struct gs_packet *p, const struct gs_verdict *v, uint32
 
 static void join(struct gs_sighting *s, const struct gs_packet *p, const struct gs_verdict *v)
 {
+	s->spread = gs_classify_gather(s, p); /* before `last` is this packet's */
 	s->packets++;
 	s->bytes += p->ip_len;
 	if (p->ts.ns < s->first.ns)
@@ -403,7 +411,6 @@ static void join(struct gs_sighting *s, const struct gs_packet *p, const struct 
 	if (p->ttl > s->ttl_max)
 		s->ttl_max = p->ttl;
 	s->evidence |= v->evidence;
-	s->spread |= gs_classify_spread(p);
 	if (v->confidence > s->confidence)
 		s->confidence = v->confidence;
 	if (v->bits > s->evidence_bits)
@@ -465,7 +472,8 @@ static int observe_one(struct gs_observe *ob, struct window *w, const struct gs_
 	}
 	gs_sighting_from_packet(p, v, ob->sensor, s);
 	s->gre_key = key->gre_key; /* the record's key must stay what the index was told */
-	s->spread = gs_classify_spread(p);
+	s->spread = gs_classify_gather_first(s->class_, p);
+	w->beats |= gs_classify_beats(s->class_);
 	w->version1 |= s->gre_payload_len != 0;
 	w->bots |= ob->watch && token_of(s);
 	return 0;
@@ -523,6 +531,7 @@ void gs_observe_tally(const struct gs_observe *ob, struct gs_tally *t)
 {
 	t->folded_packets += ob->folded_packets;
 	t->late_packets += ob->late_packets;
+	t->crowd_unseen += ob->crowd_unseen;
 	t->sightings += ob->sightings;
 }
 

@@ -43,7 +43,7 @@ int gs_observe_advance(struct gs_observe *ob, struct gs_time until, struct gs_er
 /* Passes on everything still open, in order of time. */
 int gs_observe_flush(struct gs_observe *ob, struct gs_error *err);
 
-/* Adds folded_packets, late_packets and sightings. */
+/* Adds folded_packets, late_packets, crowd_unseen and sightings. */
 void gs_observe_tally(const struct gs_observe *ob, struct gs_tally *t);
 
 /* The most memory that was in use. */

@@ -184,6 +184,7 @@ struct gs_tally gs_corridor_tally(const struct gs_corridor *c)
 	t.folded_packets += now.folded_packets - c->observed.folded_packets;
 	t.late_packets += now.late_packets - c->observed.late_packets;
 	t.sightings += now.sightings - c->observed.sightings;
+	t.crowd_unseen += now.crowd_unseen - c->observed.crowd_unseen;
 	t.control_forgotten += gs_control_forgotten(c->control) - c->forgotten;
 	return t;
 }

@@ -21,7 +21,7 @@
 #include "grescope/error.h"
 #include "grescope/packet.h"
 
-#define GS_XDP_SOURCES 65536     /* addresses counted apart */
+#define GS_XDP_SOURCES 262144    /* addresses counted apart; a table that is full costs the kernel up to 2 us more a frame (docs/capture.md) */
 #define GS_XDP_SOURCES_MAX (1u << 22)
 #define GS_XDP_FIRST 8           /* frames of each source to sample, per core and reading of the counts */
 #define GS_XDP_ONE_IN 1000
@@ -55,7 +55,7 @@ struct gs_xdp_info {
 };
 void gs_xdp_info(const struct gs_xdp *x, struct gs_xdp_info *ret);
 
-/* To poll for POLLIN: frames of either kind are there. Lent. */
+/* To poll for POLLIN: whole frames, or many samples, are there. Of few samples nobody is woken: read them each 100 ms too. Lent. */
 int gs_xdp_fd(const struct gs_xdp *x);
 
 /*

@@ -18,6 +18,7 @@
 
 #define TAGS 2
 #define EXTENSIONS 4
+#define SAMPLES_PER_WAKE 256
 #define NS_PER_S 1000000000ULL
 
 /*
@@ -79,7 +80,7 @@ struct found {
 
 enum verdict { NOT_OURS, COUNT, WHOLE };
 
-static __always_inline int pass_on(struct xdp_md *ctx, void *ring, __u64 now)
+static __always_inline int pass_on(struct xdp_md *ctx, void *ring, __u64 now, __u64 wake)
 {
 	struct xdp_sample *s = bpf_ringbuf_reserve(ring, sizeof *s, 0);
 	if (!s)
@@ -95,7 +96,7 @@ static __always_inline int pass_on(struct xdp_md *ctx, void *ring, __u64 now)
 	s->time_ns = now;
 	s->wirelen = (__u32)wire;
 	s->caplen = (__u32)n;
-	bpf_ringbuf_submit(s, 0);
+	bpf_ringbuf_submit(s, wake);
 	return 0;
 }
 
@@ -250,7 +251,8 @@ static __always_inline void count(struct xdp_md *ctx, struct found *f, struct xd
 		return;
 	if (!may_sample(t, now))
 		ONE_MORE(t, samples_held);
-	else if (pass_on(ctx, &samples, now) < 0)
+	/* the reader looks now and then by itself; to wake it for each frame would cost more than all the rest */
+	else if (pass_on(ctx, &samples, now, t->samples % SAMPLES_PER_WAKE == 0 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP) < 0)
 		ONE_MORE(t, samples_lost);
 	else
 		ONE_MORE(t, samples);
@@ -270,7 +272,7 @@ int gre_count(struct xdp_md *ctx)
 		return XDP_PASS;
 	const __u64 now = bpf_ktime_get_ns();
 	if (v == WHOLE) {
-		if (pass_on(ctx, &whole, now) < 0)
+		if (pass_on(ctx, &whole, now, 0) < 0)
 			ONE_MORE(t, whole_lost);
 		else
 			ONE_MORE(t, whole);

@@ -35,7 +35,7 @@ static const struct {
 } tally_fields[] = {
 #define F(name) { #name, offsetof(struct gs_tally, name) }
 	F(packets), F(bytes), F(in_sightings), F(sighting_bytes), F(fragments), F(fragment_bytes), F(not_gre), F(gre_udp), F(gre_udp_hidden), F(sightings),
-	F(folded_packets), F(late_packets), F(control_forgotten), F(checksum_bad), F(records), F(records_bad), F(records_other), F(clock_saturated), F(undated),
+	F(folded_packets), F(late_packets), F(crowd_unseen), F(control_forgotten), F(checksum_bad), F(records), F(records_bad), F(records_other), F(clock_saturated), F(undated),
 #undef F
 };
 #define TALLY_FIELDS (sizeof tally_fields / sizeof *tally_fields)

@@ -88,6 +88,15 @@ for args, code, says in ((("logs",), 2, "expected `logs test FILE"), (("logs", "
 out = run("logs", "formats").stdout.decode()
 check("logs formats", all(f"\n{name} " in out for name in ("badpackets", "netfilter", "filterlog", "cisco-asa", "aws-vpc", "zeek", "unknown")), out)
 
+# a format of one's own
+conf = put("own.conf", "[log-format mine]\npattern = ^(?<time>\\S+ \\S+) DENY (?<proto>\\S+) (?<src>\\S+)>(?<dst>\\S+) len=(?<len>\\d+)\ntime = %d.%m.%Y %T\n")
+own = put("own.log", "03.06.2016 12:57:34 DENY gre 192.0.2.1>198.51.100.1 len=564\n03.06.2016 12:57:35 DENY tcp 192.0.2.2>198.51.100.1 len=60\n")
+got, p = rows("--config", conf, own)
+check("a format of one's own", [(r["timestamp"][:19], r["src_ip"], r["ip_len"]) for r in got] == [("2016-06-03T12:57:34", "192.0.2.1", "564")], (got, p.stderr))
+check("is no log without it", run("report", own).returncode == 4)
+p = run("logs", "test", "--config", put("wrong.conf", "[log-format x]\npattern = (?<src>\n"), own)
+check("a wrong pattern", p.returncode == 3 and "log format x: pattern, at character" in p.stderr.decode(), p)
+
 # several formats in one file; with captures in one folder; the store has them once
 mixed = put("mixed.log", line("Jan  1 00:00:01") + "Jan  1 00:00:02 fw filterlog[1]: 4,,,1,igb0,match,block,in,4,0x0,,241,1,0,none,47,gre,52,192.0.2.2,198.51.100.1,datalength=32\r\n"
             "2017-01-02 03:04:05 -05:00\t12345\t3\t192.0.2.3\t???\t198.51.100.1\t???\t47\t\n", january)

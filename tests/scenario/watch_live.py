@@ -1,6 +1,6 @@
 """The sensor from wire to store: what is sent to an interface is kept by `watch` as reading the same frames from a file keeps it.
 
-usage: watch_live.py GRESCOPE GOLDEN.pcap... SHARED_FOLDER    Skipped (77) without root.
+usage: watch_live.py GRESCOPE LIVECAP GOLDEN.pcap... SHARED_FOLDER    Skipped (77) without root.
 """
 import csv
 import io
@@ -12,7 +12,8 @@ import net
 from live_frames import captures
 from scene import Scene
 
-grescope, *golden, shared = sys.argv[1:]
+grescope, livecap, *golden, shared = sys.argv[1:]
+livecap = os.path.abspath(livecap)
 shared = os.environ.get("GRESCOPE_SHARED") or shared
 net.need()
 net.limit()
@@ -45,12 +46,15 @@ def said(p):
 
 sent = [f for _, frames in captures(golden, shared) for f in frames]
 path = scene.path("sent.pcap")
-net.write_pcap(path, sent)
 with net.Lab() as lab:
     live, read = scene.path("live.db"), scene.path("read.db")
     window = ("--window", "86400")  # one for all: when each frame was sent makes no difference
+    # the file has the frames and their times, for some rules go by those
+    q = lab.start([livecap, "-i", lab.rx, "-s", "65536", "-w", path])
+    net.wait_line(q, "ready")
     code, took, err = watch(lab, sent, live, "--snaplen", "65536", *window)
     scene.check("ends well, and soon", code == 0 and took < 5, f"exit {code}, {took:.1f} s: {err}")
+    lab.stop(q)
     p = scene.run("ingest", "--store", read, *window, path, limit=120)
     scene.check("ingest", p.returncode == 0, p.stderr.decode())
     a, b = kept(live), kept(read)

@@ -46,7 +46,7 @@ static bool addresses_find(log_cell text, log_cell *head, log_cell *src, log_cel
 	if (dst->len < 2 || dst->text[dst->len - 1] != ':')
 		return false;
 	dst->len--;
-	*rest = log_trim(*rest);
+	log_take(rest, " "); /* one, as tcpdump writes it: the needles hold one */
 	return true;
 }
 
