@@ -123,6 +123,17 @@ with net.Lab(mtu=3000) as lab:
         kinds[r["fidelity"]] += int(r["packets"])
     scene.check("mixed: each once", kinds == {"sampled": 500, "packet": 30}, kinds)
 
+    # evidence: the samples, as they were on the wire
+    folder = scene.path("evidence")
+    os.mkdir(folder, 0o700)
+    _, got, err = run(lab, "evidence", [f] * 500, "--fast-path", "count", "--pcap-dir", folder)
+    files = [scene.path("evidence", x) for x in os.listdir(folder)]
+    plain = [net.run("zstd", "-dqf", x, "-o", x + ".pcap") and x + ".pcap" for x in files if x.endswith(".zst")] if net.shutil.which("zstd") else []
+    for x in plain:
+        link, kept = net.read_pcap(x)
+        scene.check("evidence: samples alone", link == 1 and 8 <= len(kept) <= 100 and {k[1] for k in kept} == {f}, f"{link} {len(kept)}")
+    scene.check("evidence: a file", len(files) == 1 and total(got)[0] == 500, f"{files} {err}")
+
     # more sources than the kernel keeps apart
     rnd = random.Random(3)
     many = [frame(tuple(rnd.randrange(1, 224) for _ in range(4))) for _ in range(150000)]

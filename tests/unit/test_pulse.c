@@ -122,6 +122,42 @@ static void classes_have_their_own_sources(void **unused)
 	gs_pulse_free(pu);
 }
 
+/* What comes counted adds up with what comes one by one, of the same addresses and others, in any order. */
+static void counted_ones_add_up(void **unused)
+{
+	struct gs_pulse *pu = fresh();
+	struct gs_sighting s = { .packets = 1000, .bytes = 52000, .sources = 1, .src = addr_of(1), .dst = addr_of(9), .class_ = GS_CLASS_REMNANT, .last = { 77 } };
+
+	feed(pu, 1, 9, GS_CLASS_REMNANT, 5);
+	gs_pulse_sighting(pu, &s);
+	feed(pu, 1, 9, GS_CLASS_REMNANT, 5);
+	s.src = addr_of(2);
+	s.packets = 10;
+	s.bytes = 520;
+	gs_pulse_sighting(pu, &s);
+	feed(pu, 1, 9, GS_CLASS_REMNANT, 1);
+	s = (struct gs_sighting){ .packets = 100, .bytes = 5200, .sources = 40, .class_ = GS_CLASS_UNKNOWN };
+	gs_pulse_sighting(pu, &s);
+	struct gs_pulse_second *t = taken(pu, 1);
+	const struct gs_addr one = addr_of(1), two = addr_of(2), nine = addr_of(9);
+	assert_int_equal(t->packets, 1121);
+	assert_int_equal(t->bytes, 1121 * 52);
+	assert_int_equal(t->last.ns, 77);
+	assert_int_equal(t->class_[GS_CLASS_REMNANT].packets, 1021);
+	assert_int_equal(t->class_[GS_CLASS_REMNANT].sources, 2);
+	assert_int_equal(t->class_[GS_CLASS_UNKNOWN].packets, 100);
+	assert_int_equal(t->n_sources, 2);
+	assert_true(gs_addr_equal(&t->source[0].addr, &one));
+	assert_int_equal(t->source[0].packets, 1011);
+	assert_true(gs_addr_equal(&t->source[1].addr, &two));
+	assert_int_equal(t->source[1].packets, 10);
+	assert_int_equal(t->n_targets, 1);
+	assert_true(gs_addr_equal(&t->target[0].addr, &nine));
+	assert_int_equal(t->target[0].packets, 1021);
+	free(t);
+	gs_pulse_free(pu);
+}
+
 /* Ten heavy sources among 100,000 forged ones: found, and every bound holds. */
 static void heavy_ones_are_found(void **unused)
 {
@@ -283,6 +319,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(nothing_is_nothing),
 		cmocka_unit_test(few_are_exact),
 		cmocka_unit_test(classes_have_their_own_sources),
+		cmocka_unit_test(counted_ones_add_up),
 		cmocka_unit_test(heavy_ones_are_found),
 		cmocka_unit_test(forged_sources_claim_nothing),
 		cmocka_unit_test(engines_merge),

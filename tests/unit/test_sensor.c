@@ -15,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <linux/bpf.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -294,9 +296,17 @@ static void a_full_outbox_folds(void **state)
 
 /* ---- the fences ---- */
 
-enum attempt { OPEN, CREATE, SOCKET, EXECUTE, TRACE, FORK, CODE, SIGNAL, DUPLICATE, SEND_PACKET, OTHER_FOLDER, OWN_FOLDER, FOLLOWED, ATTEMPTS };
+enum attempt { OPEN, CREATE, SOCKET, EXECUTE, TRACE, FORK, CODE, SIGNAL, DUPLICATE, SEND_PACKET, OTHER_FOLDER, OWN_FOLDER, FOLLOWED, LOAD, MAKE_TABLE, WRITE_TABLE, UNKNOWN_BPF, READ_TABLE, ATTEMPTS };
 
 static char folder[] = "/tmp/grescope-sandbox-XXXXXX";
+
+/* 0 where the kernel was asked, whatever it said of a descriptor that is none. */
+static int bpf(unsigned command)
+{
+	union bpf_attr a = { .map_fd = UINT32_MAX };
+
+	return syscall(SYS_bpf, command, &a, sizeof a) < 0 && errno == ENOSYS;
+}
 
 /* In a child behind the fences: 0 it worked, 1 it failed. Some kill. */
 static int attempt(enum attempt what, int packet_fd)
@@ -338,13 +348,23 @@ static int attempt(enum attempt what, int packet_fd)
 	case FOLLOWED:
 		snprintf(path, sizeof path, "%s/followed.log", folder);
 		return open(path, O_RDONLY) < 0 || open(path, O_WRONLY) >= 0 || open(path, O_RDONLY | O_TRUNC) >= 0;
+	case LOAD:
+		return bpf(BPF_PROG_LOAD);
+	case MAKE_TABLE:
+		return bpf(BPF_MAP_CREATE);
+	case WRITE_TABLE:
+		return bpf(BPF_MAP_UPDATE_ELEM);
+	case UNKNOWN_BPF:
+		return bpf(1000);
+	case READ_TABLE:
+		return bpf(BPF_MAP_LOOKUP_ELEM) || bpf(BPF_MAP_LOOKUP_AND_DELETE_BATCH);
 	default:
 		return 1;
 	}
 }
 
 /* 0 it worked, 1 it failed or killed the child; -1: there are no fences here. */
-static int behind_fences_of(enum sensor_role role, bool logs, enum attempt what)
+static int behind_fences_of(enum sensor_role role, bool logs, enum attempt what, bool fast_path)
 {
 	int pair[2], status;
 
@@ -352,7 +372,7 @@ static int behind_fences_of(enum sensor_role role, bool logs, enum attempt what)
 	const pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		struct sandbox_options o = { .role = role, .packet_fd = role == ROLE_ENGINE && !logs ? pair[0] : -1, .logs = logs };
+		struct sandbox_options o = { .role = role, .packet_fd = role == ROLE_ENGINE && !logs ? pair[0] : -1, .logs = logs, .fast_path = fast_path };
 		struct sandbox_user user = { .set = geteuid() == 0 && role == ROLE_ENGINE, .uid = 65534, .gid = 65534 };
 		struct sandbox_state s = { 0 };
 		struct gs_error err = { 0 };
@@ -376,16 +396,16 @@ static int behind_fences_of(enum sensor_role role, bool logs, enum attempt what)
 	return WEXITSTATUS(status) == 77 ? -1 : WEXITSTATUS(status);
 }
 
-static int behind_fences(enum sensor_role role, enum attempt what)
+static int behind_fences(enum sensor_role role, enum attempt what, bool fast_path)
 {
-	return behind_fences_of(role, false, what);
+	return behind_fences_of(role, false, what, fast_path);
 }
 
 static void the_engine_can_do_nothing(void **state)
 {
 	(void)state;
 	for (enum attempt a = OPEN; a <= SEND_PACKET; a++) {
-		const int r = behind_fences(ROLE_ENGINE, a);
+		const int r = behind_fences(ROLE_ENGINE, a, false);
 		if (r == -1)
 			skip();
 		if (r != 1)
@@ -398,13 +418,26 @@ static void the_writer_has_its_folder_and_nothing_else(void **state)
 	(void)state;
 	static const enum attempt refused[] = { SOCKET, EXECUTE, TRACE, FORK, CODE, OTHER_FOLDER };
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-		const int r = behind_fences(ROLE_WRITER, refused[i]);
+		const int r = behind_fences(ROLE_WRITER, refused[i], false);
 		if (r == -1)
 			skip();
 		if (r != 1)
 			fail_msg("attempt %d: %d", refused[i], r);
 	}
-	assert_int_equal(behind_fences(ROLE_WRITER, OWN_FOLDER), 0);
+	assert_int_equal(behind_fences(ROLE_WRITER, OWN_FOLDER, false), 0);
+}
+
+/* On the fast path an engine may read tables, and not even there anything else of bpf. */
+static void tables_are_read_and_no_more(void **state)
+{
+	(void)state;
+	for (enum attempt a = LOAD; a <= READ_TABLE; a++) {
+		const int ring = behind_fences(ROLE_ENGINE, a, false), fast = behind_fences(ROLE_ENGINE, a, true);
+		if (ring == -1)
+			skip();
+		if (ring != 1 || fast != (a != READ_TABLE))
+			fail_msg("attempt %d: %d, on the fast path %d", a, ring, fast);
+	}
 }
 
 static void the_engine_of_logs_reads_where_it_follows(void **state)
@@ -419,13 +452,13 @@ static void the_engine_of_logs_reads_where_it_follows(void **state)
 	assert_int_equal(fchmod(fd, 0666), 0);
 	close(fd);
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-		const int r = behind_fences_of(ROLE_ENGINE, true, refused[i]);
+		const int r = behind_fences_of(ROLE_ENGINE, true, refused[i], false);
 		if (r == -1)
 			skip();
 		if (r != 1)
 			fail_msg("attempt %d: %d", refused[i], r);
 	}
-	assert_int_equal(behind_fences_of(ROLE_ENGINE, true, FOLLOWED), 0);
+	assert_int_equal(behind_fences_of(ROLE_ENGINE, true, FOLLOWED, false), 0);
 	unlink(path);
 }
 
@@ -450,6 +483,7 @@ int main(void)
 		cmocka_unit_test(the_engine_can_do_nothing),
 		cmocka_unit_test(the_writer_has_its_folder_and_nothing_else),
 		cmocka_unit_test(the_engine_of_logs_reads_where_it_follows),
+		cmocka_unit_test(tables_are_read_and_no_more),
 		cmocka_unit_test(what_protects_is_said),
 	};
 	if (!mkdtemp(folder) || chmod(folder, 0777) < 0)
