@@ -569,15 +569,6 @@ const char *gs_enrich_missing(const struct gs_enrich *e)
 	return b->len ? gs_buf_text(b) : NULL;
 }
 
-const char *gs_enrich_damage(const struct gs_enrich *e)
-{
-	struct gs_buf *b = &e->told->text;
-
-	gs_buf_clear(b);
-	tell_damage(e, b);
-	return b->len ? gs_buf_text(b) : NULL;
-}
-
 /* Sizes --------------------------------------------------------------------------------------------------------------------------- */
 
 static const struct asn_table *space_table(const struct gs_enrich *e)

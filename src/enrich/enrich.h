@@ -64,9 +64,6 @@ unsigned gs_enrich_databases(const struct gs_enrich *e, struct gs_database ret[G
  */
 const char *gs_enrich_missing(const struct gs_enrich *e);
 
-/* Of that sentence only what is damaged: files that were found and cannot be used, look-ups that met damage. NULL: nothing so far. Lives until the next call of either. */
-const char *gs_enrich_damage(const struct gs_enrich *e);
-
 /* Whether there is data of the kind at all, in whichever family. */
 bool gs_enrich_has_networks(const struct gs_enrich *e);
 bool gs_enrich_has_places(const struct gs_enrich *e);

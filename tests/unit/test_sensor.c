@@ -296,7 +296,10 @@ static void a_full_outbox_folds(void **state)
 
 /* ---- the fences ---- */
 
-enum attempt { OPEN, CREATE, SOCKET, EXECUTE, TRACE, FORK, CODE, SIGNAL, DUPLICATE, SEND_PACKET, OTHER_FOLDER, OWN_FOLDER, FOLLOWED, LOAD, MAKE_TABLE, WRITE_TABLE, UNKNOWN_BPF, READ_TABLE, ATTEMPTS };
+enum attempt {
+	OPEN, CREATE, SOCKET, EXECUTE, TRACE, FORK, CODE, SIGNAL, DUPLICATE, SEND_PACKET, OTHER_FOLDER, OWN_FOLDER, FOLLOWED,
+	LOAD, MAKE_TABLE, WRITE_TABLE, UNKNOWN_BPF, READ_TABLE, ATTEMPTS
+};
 
 static char folder[] = "/tmp/grescope-sandbox-XXXXXX";
 
@@ -345,9 +348,6 @@ static int attempt(enum attempt what, int packet_fd)
 	case OWN_FOLDER:
 		snprintf(path, sizeof path, "%s/store.db", folder);
 		return open(path, O_RDWR | O_CREAT, 0600) < 0;
-	case FOLLOWED:
-		snprintf(path, sizeof path, "%s/followed.log", folder);
-		return open(path, O_RDONLY) < 0 || open(path, O_WRONLY) >= 0 || open(path, O_RDONLY | O_TRUNC) >= 0;
 	case LOAD:
 		return bpf(BPF_PROG_LOAD);
 	case MAKE_TABLE:
@@ -358,13 +358,18 @@ static int attempt(enum attempt what, int packet_fd)
 		return bpf(1000);
 	case READ_TABLE:
 		return bpf(BPF_MAP_LOOKUP_ELEM) || bpf(BPF_MAP_LOOKUP_AND_DELETE_BATCH);
+	case FOLLOWED:
+		snprintf(path, sizeof path, "%s/followed.log", folder);
+		return open(path, O_RDONLY) < 0 || open(path, O_WRONLY) >= 0 || open(path, O_RDONLY | O_TRUNC) >= 0;
 	default:
 		return 1;
 	}
 }
 
+enum holds { NOTHING, LOGS, TABLES };
+
 /* 0 it worked, 1 it failed or killed the child; -1: there are no fences here. */
-static int behind_fences_of(enum sensor_role role, bool logs, enum attempt what, bool fast_path)
+static int behind_fences_of(enum sensor_role role, enum holds holds, enum attempt what)
 {
 	int pair[2], status;
 
@@ -372,7 +377,7 @@ static int behind_fences_of(enum sensor_role role, bool logs, enum attempt what,
 	const pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		struct sandbox_options o = { .role = role, .packet_fd = role == ROLE_ENGINE && !logs ? pair[0] : -1, .logs = logs, .fast_path = fast_path };
+		struct sandbox_options o = { .role = role, .packet_fd = role == ROLE_ENGINE && holds != LOGS ? pair[0] : -1, .logs = holds == LOGS, .fast_path = holds == TABLES };
 		struct sandbox_user user = { .set = geteuid() == 0 && role == ROLE_ENGINE, .uid = 65534, .gid = 65534 };
 		struct sandbox_state s = { 0 };
 		struct gs_error err = { 0 };
@@ -380,7 +385,7 @@ static int behind_fences_of(enum sensor_role role, bool logs, enum attempt what,
 			o.write[0] = folder;
 			o.n_write = 1;
 		}
-		if (logs) {
+		if (holds == LOGS) {
 			o.read[0] = folder;
 			o.n_read = 1;
 		}
@@ -396,16 +401,16 @@ static int behind_fences_of(enum sensor_role role, bool logs, enum attempt what,
 	return WEXITSTATUS(status) == 77 ? -1 : WEXITSTATUS(status);
 }
 
-static int behind_fences(enum sensor_role role, enum attempt what, bool fast_path)
+static int behind_fences(enum sensor_role role, enum attempt what)
 {
-	return behind_fences_of(role, false, what, fast_path);
+	return behind_fences_of(role, NOTHING, what);
 }
 
 static void the_engine_can_do_nothing(void **state)
 {
 	(void)state;
 	for (enum attempt a = OPEN; a <= SEND_PACKET; a++) {
-		const int r = behind_fences(ROLE_ENGINE, a, false);
+		const int r = behind_fences(ROLE_ENGINE, a);
 		if (r == -1)
 			skip();
 		if (r != 1)
@@ -418,13 +423,13 @@ static void the_writer_has_its_folder_and_nothing_else(void **state)
 	(void)state;
 	static const enum attempt refused[] = { SOCKET, EXECUTE, TRACE, FORK, CODE, OTHER_FOLDER };
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-		const int r = behind_fences(ROLE_WRITER, refused[i], false);
+		const int r = behind_fences(ROLE_WRITER, refused[i]);
 		if (r == -1)
 			skip();
 		if (r != 1)
 			fail_msg("attempt %d: %d", refused[i], r);
 	}
-	assert_int_equal(behind_fences(ROLE_WRITER, OWN_FOLDER, false), 0);
+	assert_int_equal(behind_fences(ROLE_WRITER, OWN_FOLDER), 0);
 }
 
 /* On the fast path an engine may read tables, and not even there anything else of bpf. */
@@ -432,7 +437,7 @@ static void tables_are_read_and_no_more(void **state)
 {
 	(void)state;
 	for (enum attempt a = LOAD; a <= READ_TABLE; a++) {
-		const int ring = behind_fences(ROLE_ENGINE, a, false), fast = behind_fences(ROLE_ENGINE, a, true);
+		const int ring = behind_fences(ROLE_ENGINE, a), fast = behind_fences_of(ROLE_ENGINE, TABLES, a);
 		if (ring == -1)
 			skip();
 		if (ring != 1 || fast != (a != READ_TABLE))
@@ -452,13 +457,13 @@ static void the_engine_of_logs_reads_where_it_follows(void **state)
 	assert_int_equal(fchmod(fd, 0666), 0);
 	close(fd);
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-		const int r = behind_fences_of(ROLE_ENGINE, true, refused[i], false);
+		const int r = behind_fences_of(ROLE_ENGINE, LOGS, refused[i]);
 		if (r == -1)
 			skip();
 		if (r != 1)
 			fail_msg("attempt %d: %d", refused[i], r);
 	}
-	assert_int_equal(behind_fences_of(ROLE_ENGINE, true, FOLLOWED, false), 0);
+	assert_int_equal(behind_fences_of(ROLE_ENGINE, LOGS, FOLLOWED), 0);
 	unlink(path);
 }
 
@@ -482,8 +487,8 @@ int main(void)
 		cmocka_unit_test(a_full_outbox_folds),
 		cmocka_unit_test(the_engine_can_do_nothing),
 		cmocka_unit_test(the_writer_has_its_folder_and_nothing_else),
-		cmocka_unit_test(the_engine_of_logs_reads_where_it_follows),
 		cmocka_unit_test(tables_are_read_and_no_more),
+		cmocka_unit_test(the_engine_of_logs_reads_where_it_follows),
 		cmocka_unit_test(what_protects_is_said),
 	};
 	if (!mkdtemp(folder) || chmod(folder, 0777) < 0)
