@@ -41,7 +41,7 @@ static void engine(unsigned i, const char *name, uint64_t packets)
 static void busy(void)
 {
 	static const char *const names[] = { "AS3462 Chunghwa Telecom Co., Ltd.", "AS64500 \xe4\xb8\xad\xe5\x8d\x8e\xe7\x94\xb5\xe4\xbf\xa1 very long name of a network that goes on and on",
-		"AS64501 \xff\xfe" "broken", "AS64502 \033[31mred\033[0m" };
+		("AS64501 \xff\xfe" "broken"), "AS64502 \033[31mred\033[0m" };
 
 	view_init(&v, "0.1.0", "north", at(0));
 	engine(0, "eth0", 1000);
