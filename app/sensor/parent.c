@@ -51,6 +51,7 @@ struct child {
 
 struct parent {
 	struct sensor *s;
+	struct sensor_config *renewed; /* the newest that SIGHUP brought; NULL: none did. The first one is the caller's, and options point into it */
 	struct child children[CHILDREN_MAX];
 	unsigned n;
 	struct message_store store;
@@ -482,7 +483,9 @@ static void config_again(struct parent *p)
 		config_free(fresh);
 		return;
 	}
-	p->s->config = fresh; /* the one before stays: options point into it */
+	p->s->config = fresh;
+	config_free(p->renewed);
+	p->renewed = fresh;
 	const struct message_limits limits = { fresh->retention_age_s, fresh->retention_bytes };
 	if (writer_of(p)->pid)
 		(void)message_send(writer_of(p)->control, MESSAGE_LIMITS_, 0, &limits, sizeof limits, -1);
@@ -739,6 +742,7 @@ int parent_run(struct sensor *s)
 	close(p->signals);
 	if (p->evidence_on)
 		evidence_close(&p->evidence);
+	config_free(p->renewed);
 	free(p);
 	return code;
 }
