@@ -2,7 +2,7 @@
  * check.c - everything against everything
  *
  * Questions hold what they read against its checksums; this reads all of it, and holds against each other what was written separately: the engine's
- * trees, the layout, directories and ledgers, sequences and batches, rows and rollups, days and all of time, inputs and their rows, pins, bots.
+ * trees, the layout, directories and ledgers, sequences and batches, rows and rollups, days and all of time, inputs and their rows, pins, bots, bookmarks.
  *
  * Rows are held against rollups without keeping either in memory: for every day both give a sum of (hash of the cell's key) * (its numbers), modulo 2^64.
  * Adding rows up into cells does not change that sum, any other difference all but surely does. Of pruned rows only the totals are known.
@@ -142,7 +142,7 @@ static int engine_progress(void *arg)
 static int check_engine(struct check *c)
 {
 	static const char *const small[] = { "meta", "sensor", "kind", "batch", "block", "block_data", "pruned", "rows_pruned", "imported", "input",
-		                             "place", "origin", "bot" };
+		                             "place", "origin", "bot", "bookmark" };
 	char sql[64];
 	int r = 0;
 
@@ -704,6 +704,21 @@ static int check_bots(struct check *c)
 	return r;
 }
 
+/* ---- bookmarks ---- */
+
+static void bookmark_found(void *arg, const char *sentence)
+{
+	trouble(arg, "%s", sentence);
+}
+
+static int check_bookmarks(struct check *c)
+{
+	struct gs_error why = { 0 };
+	bool ok;
+
+	return part(c, bookmarks_check(c->st, bookmark_found, c, &why), &why, &ok);
+}
+
 /* ---- all of it ---- */
 
 static int check_content(struct check *c)
@@ -719,6 +734,8 @@ static int check_content(struct check *c)
 		r = check_pins(c);
 	if (r == 0)
 		r = check_bots(c);
+	if (r == 0)
+		r = check_bookmarks(c);
 	if (r < 0 || c->quick || !c->batches_ok || !c->kinds_ok || !c->sensors_ok)
 		return r;
 	r = check_rows(c);

@@ -10,6 +10,7 @@
  *   keep.c     prune, compact, info                                            check.c    everything against everything
  *   archive_*.c out and in (archive.h)                                         answer.c   answers kept
  *   pin.c      origins of the day                                              bot.c      bot processes, input by input
+ *   bookmark.c where following a log got to
  */
 #ifndef GS_STORE_PRIVATE_H
 #define GS_STORE_PRIVATE_H
@@ -24,7 +25,7 @@
 #include <zstd.h>
 
 #define STORE_APPLICATION_ID 0x47524554 /* "GRET", bytes 68-71 of the file */
-#define STORE_VERSION 3                 /* PRAGMA user_version that this code writes */
+#define STORE_VERSION 4                 /* PRAGMA user_version that this code writes */
 #define STORE_PAGE_BYTES 8192
 #define BATCH_ROWS 10000                /* rows under one checksum and one range of times */
 #define ROLL_ROWS 131072                /* rows outside the rollups at most, before they are rolled */
@@ -301,7 +302,10 @@ struct gs_addr block_source(const struct block *b, uint32_t i);
 	X(BOT_DELETE, "DELETE FROM bot WHERE input = ?1 AND part = ?2")                                                          \
 	X(BOT_OLD, "SELECT seal FROM bot WHERE last_ns < ?1")                                                                    \
 	X(BOT_OLD_DELETE, "DELETE FROM bot WHERE last_ns < ?1")                                                                  \
-	X(BOT_PUT, "INSERT INTO bot(input, part, number, sensor, first_ns, last_ns, data, seal) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)")
+	X(BOT_PUT, "INSERT INTO bot(input, part, number, sensor, first_ns, last_ns, data, seal) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)") \
+	X(BOOKMARK_GET, "SELECT offset, sum, seal FROM bookmark WHERE sensor = ?1 AND path = ?2")                                \
+	X(BOOKMARK_PUT, "INSERT OR REPLACE INTO bookmark(sensor, path, offset, sum, seal) VALUES(?1,?2,?3,?4,?5)")               \
+	X(BOOKMARK_ALL, "SELECT sensor, path, offset, sum, seal FROM bookmark ORDER BY sensor, path")
 
 enum stmt {
 #define X(name, sql) Q_##name,
@@ -485,6 +489,10 @@ bool bot_row_fits(const struct bot_row *r); /* whether its data decode and agree
 int bot_row_put(struct gs_store *st, const struct bot_row *r, struct gs_error *err);
 /* Forgets processes seen last before `before`, in a commit of its own; with_rows: also those older than all rows that are left. */
 int bots_prune(struct gs_store *st, int64_t before, bool with_rows, struct gs_error *err);
+
+/* bookmark.c */
+/* Holds each against its checksum; those that do not match it go to `found`. */
+int bookmarks_check(struct gs_store *st, void (*found)(void *arg, const char *sentence), void *arg, struct gs_error *err);
 
 /* input.c */
 struct input {

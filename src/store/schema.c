@@ -61,7 +61,12 @@ static const char step_3[] =
 	"CREATE TABLE bot(input INTEGER NOT NULL, part INTEGER NOT NULL, number INTEGER NOT NULL, sensor INTEGER NOT NULL, first_ns INTEGER NOT NULL,"
 	" last_ns INTEGER NOT NULL, data BLOB NOT NULL, seal INTEGER NOT NULL, PRIMARY KEY(input, part, number)) STRICT, WITHOUT ROWID;";
 
-static const char *const steps[STORE_VERSION] = { step_1, step_2, step_3 };
+/* where reading of logs that are followed got to */
+static const char step_4[] =
+	"CREATE TABLE bookmark(sensor INTEGER NOT NULL, path TEXT NOT NULL, offset INTEGER NOT NULL, sum INTEGER NOT NULL, seal INTEGER NOT NULL,"
+	" PRIMARY KEY(sensor, path)) STRICT, WITHOUT ROWID;";
+
+static const char *const steps[STORE_VERSION] = { step_1, step_2, step_3, step_4 };
 
 static int exec(sqlite3 *db, const char *sql, char **ret_message)
 {

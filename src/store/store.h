@@ -297,6 +297,22 @@ bool gs_store_bot_fits(const struct gs_filter *f, const struct gs_store_bot *b);
 int gs_store_bots(struct gs_store *st, const struct gs_filter *f, int (*each)(void *arg, const struct gs_store_bot *b, struct gs_error *err), void *arg,
                   struct gs_store_bots_rest *ret_rest, struct gs_error *err);
 
+/* ---- bookmarks: where following a log got to ---- */
+
+#define GS_BOOKMARK_PATH_MAX 4096 /* octets */
+
+struct gs_bookmark {
+	uint64_t offset; /* of the first octet of the file that no row was made of */
+	uint64_t sum;    /* of what stands before it, as the reader of the log makes it: tells whether it is the same file */
+};
+
+/* Counts from the next commit on, with the rows that were appended before: a log is read on from there, and no line of it is in the store twice. `path` as it was
+ * configured. GS_ERR_USAGE: longer than GS_BOOKMARK_PATH_MAX. */
+int gs_store_bookmark_put(struct gs_store *st, uint16_t sensor, const char *path, const struct gs_bookmark *b, struct gs_error *err);
+
+/* GS_ERR_NOENT: this sensor never followed that path. */
+int gs_store_bookmark(struct gs_store *st, uint16_t sensor, const char *path, struct gs_bookmark *ret, struct gs_error *err);
+
 /* ---- answers kept ---- */
 
 /*

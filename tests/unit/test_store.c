@@ -865,7 +865,7 @@ static void layout_2_comes_forward(void **state)
 	OK(gs_store_settle(st, &err));
 	gs_store_close(st);
 	assert_int_equal(sqlite3_open(path_of("layout-2.db"), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "DROP TABLE bot; PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "DROP TABLE bot; DROP TABLE bookmark; PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
 	shorten_ledger(db);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 
@@ -884,6 +884,46 @@ static void layout_2_comes_forward(void **state)
 	frames_done(&a);
 	assert_int_equal(version_of("layout-2.db"), STORE_VERSION);
 	assert_sound_file("layout-2.db");
+}
+
+/* With the commit that it belongs to or not at all; one that was changed by somebody else is damage, and no place to read on from. */
+static void bookmarks(void **state)
+{
+	const struct gs_bookmark first = { 100, 0x8000000000000001 }, next = { 300, 7 };
+	struct gs_bookmark got;
+	(void)state;
+	struct gs_store *st = open_store("bookmarks.db", GS_STORE_CREATE);
+	add_sensors(st);
+	assert_int_equal(gs_store_bookmark(st, 1, "/var/log/kern.log", &got, &err), GS_ERR_NOENT);
+	OK(gs_store_bookmark_put(st, 1, "/var/log/kern.log", &first, &err));
+	OK(gs_store_commit(st, &err));
+	OK(gs_store_bookmark_put(st, 1, "/var/log/kern.log", &next, &err));
+	gs_store_close(st); /* not committed */
+	st = open_store("bookmarks.db", GS_STORE_WRITE);
+	OK(gs_store_bookmark(st, 1, "/var/log/kern.log", &got, &err));
+	assert_memory_equal(&got, &first, sizeof got);
+	assert_int_equal(gs_store_bookmark(st, 2, "/var/log/kern.log", &got, &err), GS_ERR_NOENT); /* another sensor reads for itself */
+	OK(gs_store_bookmark_put(st, 2, "/var/log/kern.log", &next, &err));
+	OK(gs_store_commit(st, &err));
+	OK(gs_store_bookmark(st, 2, "/var/log/kern.log", &got, &err));
+	assert_memory_equal(&got, &next, sizeof got);
+	char *name = malloc(GS_BOOKMARK_PATH_MAX + 2);
+	memset(name, 'x', GS_BOOKMARK_PATH_MAX + 1);
+	name[GS_BOOKMARK_PATH_MAX + 1] = '\0';
+	assert_int_equal(gs_store_bookmark_put(st, 2, name, &next, &err), GS_ERR_USAGE);
+	free(name);
+	assert_sound(st);
+	gs_store_close(st);
+	sqlite3 *db;
+	assert_int_equal(sqlite3_open(path_of("bookmarks.db"), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE bookmark SET offset = 99 WHERE sensor = 1", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	st = open_store("bookmarks.db", GS_STORE_READ);
+	assert_int_equal(gs_store_bookmark(st, 1, "/var/log/kern.log", &got, &err), GS_ERR_STORE);
+	uint64_t troubles;
+	OK(gs_store_check(st, false, NULL, NULL, &troubles, &err));
+	assert_int_equal(troubles, 1);
+	gs_store_close(st);
 }
 
 /* Bots go with the rows of their time, pins with the last that is known of their days; compact takes neither. */
@@ -1230,6 +1270,7 @@ int main(void)
 		cmocka_unit_test(pruned_rows_stay_in_the_sums),
 		cmocka_unit_test(a_quota_holds),
 		cmocka_unit_test(other_versions),
+		cmocka_unit_test(bookmarks),
 		cmocka_unit_test(layout_2_comes_forward),
 		cmocka_unit_test(bots_and_pins_are_pruned),
 		cmocka_unit_test(bots_and_pins_make_answers_stale),
