@@ -8,7 +8,6 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -96,14 +95,7 @@ int cmd_watch(const struct options *o)
 	s.config = c;
 	s.options = &for_store;
 	s.n_engines = c->interfaces.n * (unsigned)c->workers + logs;
-	if (logs) {
-		s.places = mmap(NULL, sensor_places_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		if (s.places == MAP_FAILED) {
-			say("out of memory");
-			config_free(c);
-			return EXIT_RIGHTS;
-		}
-	}
+	s.logs = logs;
 	s.fanout_id = (uint16_t)(getpid() * 64);
 	if (getrandom(&s.hash_seed, sizeof s.hash_seed, 0) != sizeof s.hash_seed)
 		s.hash_seed = 0x47524520676f6573u;

@@ -5,7 +5,7 @@
 
 bool engine_is_logs(const struct sensor *s, unsigned number)
 {
-	return s->places && number + 1 == s->n_engines;
+	return s->logs && number + 1 == s->n_engines;
 }
 
 const char *engine_interface(const struct sensor *s, unsigned number)

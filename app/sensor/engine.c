@@ -28,6 +28,8 @@
 #define ROUND_BATCHES 256      /* of frames between two looks at the sockets: some milliseconds */
 #define DRAIN_MOST_MS 400      /* at the end, however much still comes in */
 #define LAST_MS 30000          /* for the writer to acknowledge the last of it; the parent is less patient */
+#define ROUND_MS 50            /* of logs, between two ends of rounds */
+#define ROUND_IDLE_MS 10000    /* where nothing in them was of GRE */
 #define BOTS_EVERY_S 60
 #define ENGINE_SEARCHES 2000 /* for bots, a second: some hundredths of a processor, whatever is made to look like one */
 #define KEEP_TELL_S 60
@@ -61,6 +63,8 @@ struct engine {
 	int64_t next_second_ms;
 	uint64_t seconds;
 	uint64_t logs_tell_at;         /* in seconds: not before */
+	uint64_t round_seq;            /* of the stream, with the last ROUND */
+	int64_t round_ms;              /* when that was put */
 	uint8_t link;
 	bool behind;                   /* the last round left frames in the ring */
 	bool stop, ending_epoch;
@@ -233,6 +237,27 @@ static bool balance_put(struct engine *e, bool last)
 	return true;
 }
 
+/* ---- rounds, of logs ---- */
+
+/* All that was read so far is in the stream: says so, and where reading is. Not after every few rows, and of lines that made none now and then only: each is a commit. */
+static void round_put(struct engine *e, bool last)
+{
+	const int64_t since = clock_steady_ms() - e->round_ms;
+	struct message_places places;
+
+	if (!last && since < ROUND_MS && !logs_round_full(e->logs))
+		return;
+	(void)balance_put(e, last);
+	const bool rows = outbox_state(e->out).put != e->round_seq;
+	if (!rows && !last && since < ROUND_IDLE_MS)
+		return;
+	if ((!logs_places(e->logs, &places) && !rows) || !outbox_put(e->out, MESSAGE_ROUND_, &places, sizeof places))
+		return;
+	logs_round_put(e->logs, &places);
+	e->round_seq = outbox_state(e->out).put;
+	e->round_ms = clock_steady_ms();
+}
+
 /* ---- bots ---- */
 
 /* Those that are news, as far as there is room; true at the end of the round. */
@@ -284,6 +309,8 @@ static int bots_work(struct engine *e, struct gs_error *err)
 {
 	if (e->ending_epoch) {
 		int r = gs_corridor_flush(e->corridor, err);
+		if (e->logs)
+			round_put(e, true);
 		if (r < 0 || !bots_put(e, true))
 			return r;
 		return bots_forget(e, err);
@@ -318,15 +345,12 @@ static void news(struct engine *e, int what, const char *text)
 	}
 }
 
-/* Rows of logs instead; each round closes with its balance. */
+/* Rows of logs instead. Files can wait where there is not much room for what is in them, so none of their rows is ever folded. */
 static int logs_round(struct engine *e, struct gs_error *err)
 {
-	int r = logs_take(e->logs, e->corridor, &e->extra, &e->record_packets, &e->behind, e->control, e->number, err);
+	const struct outbox_state os = outbox_state(e->out);
 
-	if (r == 0 && !outbox_state(e->out).folding && balance_put(e, false))
-		logs_mark(e->logs, outbox_state(e->out).put);
-	logs_kept(e->logs, outbox_state(e->out).acked);
-	return r;
+	return logs_take(e->logs, e->corridor, &e->extra, &e->record_packets, os.used_bytes < os.cap_bytes / 2, &e->behind, e->control, e->number, err);
 }
 
 /* Frames, for a while. Negative: the corridor's trouble. */
@@ -417,6 +441,10 @@ static int writer_listen(struct engine *e, struct gs_error *err)
 			e->bots_at = 0;
 			continue;
 		}
+		if (e->in.head.type == MESSAGE_PLACES_ && e->logs) {
+			logs_begin(e->logs, &e->in.body.places, e->control, e->number);
+			continue;
+		}
 		const bool again = e->in.head.type == MESSAGE_HELLO_ && outbox_state(e->out).put > 0;
 		if (!outbox_take(e->out, &e->in)) {
 			notice(e, NOTICE_WARNING, "writer.confused", "the writer said what makes no sense; it is left");
@@ -426,8 +454,7 @@ static int writer_listen(struct engine *e, struct gs_error *err)
 		if (again) /* another writer, another input: what this one's list of processes holds was told to the last one */
 			r = bots_forget(e, err);
 	}
-	if (e->logs)
-		logs_kept(e->logs, outbox_state(e->out).acked);
+	e->behind |= e->logs != NULL; /* there may be room for what waited in files */
 	if (got < 0)
 		writer_leave(e);
 	return r;
@@ -581,7 +608,8 @@ static int rounds(struct engine *e, struct gs_error *err)
 
 	while (r == 0 && !e->stop) {
 		const struct outbox_state os = outbox_state(e->out);
-		const int64_t left = e->next_second_ms - clock_steady_ms();
+		const bool round_open = e->logs && os.put != e->round_seq;
+		const int64_t second_left = e->next_second_ms - clock_steady_ms(), left = round_open && second_left > ROUND_MS ? ROUND_MS : second_left;
 		struct pollfd p[3 + LOGS_POLL] = { { e->fast ? fast_fd(e->fast) : e->live ? gs_live_fd(e->live) : -1, POLLIN, 0 }, { e->control, POLLIN, 0 },
 				      { e->writer, (short)(POLLIN | (os.sent < os.put ? POLLOUT : 0)), 0 } };
 		const unsigned n = 3 + (e->logs ? logs_poll(e->logs, p + 3) : 0);
@@ -590,6 +618,8 @@ static int rounds(struct engine *e, struct gs_error *err)
 			p[0].revents |= p[i].revents;
 		if (p[0].revents || e->behind || clock_steady_ms() >= e->next_second_ms) /* once a second also to hear how the interface is */
 			r = frames_take(e, err);
+		if (r == 0 && e->logs)
+			round_put(e, false);
 		if (p[1].revents)
 			parent_listen(e);
 		if (r == 0 && p[2].revents)
@@ -619,8 +649,12 @@ static int drain(struct engine *e, struct gs_error *err)
 		while (r == 0 && e->behind && clock_steady_ms() < until);
 		return r < 0 ? r : fast_counts(e->fast, err);
 	}
-	while (r == 0 && e->logs && e->behind && clock_steady_ms() < until)
+	while (r == 0 && e->logs && e->behind && clock_steady_ms() < until) {
+		round_put(e, false);
 		r = frames_take(e, err);
+	}
+	if (r == 0 && e->logs)
+		round_put(e, true);
 	while (r == 0 && e->live && clock_steady_ms() < until) {
 		size_t n = 0;
 		int what = gs_live_drain(e->live, GS_LIVE_DRAIN_MS, e->frames, GS_SOURCE_BATCH, &n, NULL);

@@ -1,11 +1,10 @@
 /*
- * engine_logs.c - logs as they are written and sent: rows for the corridor, places for a successor
+ * engine_logs.c - logs as they are written and sent: rows for the corridor, places for whoever reads on
  *
  * A row that no writer would take (a time after tomorrow, a count that cannot be) is a bad line here: what somebody writes into a log must not end the process.
  *
- * Places: each round ends with its balance, so the message of that number closes what was read so far. When the writer acknowledged it the places of that round are put where
- * the next process of this kind finds them (memory that only the parent and these share). So rows of a file are in the store at least once, and twice only where the writer committed in the
- * middle of a round that was the last.
+ * Places: what was read is put into the stream in rounds, and each ends with where reading is in each file (ROUND). The writer commits rows and places of whole rounds together and leaves out
+ * what an engine that died began. So a row of a file is in the store once, whoever dies; and the next engine, or the next sensor, reads on from there.
  */
 #include "sensor/engine_logs.h"
 
@@ -24,17 +23,8 @@
 #include <unistd.h>
 
 #define BATCH 256          /* rows of one call */
-#define ROUND_CALLS 256    /* to one file or socket before the others have their turn */
-#define MARKS 64           /* rounds that wait for the writer; in between, fewer places are remembered */
-
-struct places {
-	struct gs_follow_place at[CONFIG_LIST_MAX];
-};
-
-struct sensor_places {
-	bool known;        /* a process of this kind was here before */
-	struct places places;
-};
+#define ROUND_CALLS 32     /* to one file or socket before the others have their turn */
+#define ROUND_ROWS 16384u  /* that a round has before it ends: the writer holds them until then */
 
 struct input {
 	struct gs_follow *follow; /* one of both */
@@ -48,19 +38,15 @@ struct logs {
 	struct gs_log_own *own;
 	struct input *in;
 	unsigned n, n_follow;     /* followed ones come first */
-	struct { uint64_t seq; struct places places; } marks[MARKS];
-	unsigned first_mark, n_marks;
-	bool all;                 /* the last round read all there was */
+	unsigned next;            /* whose turn it is */
+	bool begun;
+	uint64_t rows_since;      /* the last round's end */
+	struct message_places put; /* with it */
 	uint64_t bad, bad_told, unfit;
 	uint64_t lost_told, cut_told, refused_told;
 	const char *unfit_why;
 	struct gs_sighting rows[BATCH];
 };
-
-size_t sensor_places_size(void)
-{
-	return sizeof(struct sensor_places);
-}
 
 /* ---- opening ---- */
 
@@ -84,9 +70,8 @@ static int folders_of(struct input *in, struct gs_error *err)
 
 static int follow_add(struct logs *l, const char *path, const struct gs_log_options *lo, struct gs_error *err)
 {
-	const struct sensor_places *before = l->s->places;
 	struct input *in = &l->in[l->n];
-	const struct gs_follow_options o = { .logs = *lo, .from_start = before->known, .place = before->places.at[l->n] };
+	const struct gs_follow_options o = { .logs = *lo };
 
 	in->name = path;
 	int r = folders_of(in, err);
@@ -129,11 +114,6 @@ int logs_open(const struct sensor *s, struct logs **ret, struct gs_error *err)
 	if (r < 0) {
 		logs_free(l);
 		return r;
-	}
-	if (!s->places->known) { /* where this one begins is where another one would, if nothing came */
-		for (unsigned i = 0; i < l->n_follow; i++)
-			gs_follow_place(l->in[i].follow, &s->places->places.at[i]);
-		s->places->known = true;
 	}
 	*ret = l;
 	return 0;
@@ -211,27 +191,26 @@ static size_t rows_fit(struct logs *l, size_t n, struct gs_tally *tally)
 	return m;
 }
 
-/* *ret_more: the round was not enough. */
+/* *ret_more: this was not all. Of a file that ends between two lines: only there is a place. */
 static int input_take(struct logs *l, struct input *in, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, bool *ret_more, struct gs_error *trouble, struct gs_error *err)
 {
 	const struct gs_time now = { clock_wall_ns() };
 	size_t n = BATCH;
 	int r = 0;
 
-	for (unsigned i = 0; n == BATCH && i < ROUND_CALLS; i++) {
+	for (unsigned i = 0; n == BATCH && (i < ROUND_CALLS || (in->follow && !gs_follow_between_lines(in->follow))); i++) {
 		const int what = in->follow ? gs_follow_sightings(in->follow, now, l->rows, BATCH, &n, tally, trouble) :
 		                              gs_syslog_sightings(in->syslog, now, l->rows, BATCH, &n, tally, trouble);
 		const size_t m = rows_fit(l, n, tally);
 		for (size_t k = 0; k < m; k++)
 			*packets += l->rows[k].packets;
+		l->rows_since += m;
 		r = m ? gs_corridor_records(c, l->rows, m, err) : 0;
 		if (r < 0 || what < 0)
 			return r;
 	}
-	if (n == BATCH) {
-		*ret_more = true;
-		l->all = false;
-	} else if (in->follow) {
+	*ret_more |= n == BATCH;
+	if (in->follow) {
 		struct gs_follow_counts k;
 		gs_follow_counts(in->follow, &k);
 		*ret_more |= k.more;
@@ -239,47 +218,84 @@ static int input_take(struct logs *l, struct input *in, struct gs_corridor *c, s
 	return 0;
 }
 
-int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, bool *ret_more, int control, unsigned number, struct gs_error *err)
+int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, bool files, bool *ret_more, int control, unsigned number, struct gs_error *err)
 {
 	const uint64_t bad = tally->records_bad;
 	int r = 0;
 
 	*ret_more = false;
-	l->all = true;
-	for (unsigned i = 0; r == 0 && i < l->n; i++) {
+	if (!l->begun)
+		return 0;
+	for (unsigned i = 0; r == 0 && i < l->n && !logs_round_full(l); i++) {
+		struct input *in = &l->in[l->next];
 		struct gs_error trouble = { 0 };
-		r = input_take(l, &l->in[i], c, tally, packets, ret_more, &trouble, err);
+		l->next = (l->next + 1) % l->n;
+		if (files || !in->follow)
+			r = input_take(l, in, c, tally, packets, ret_more, &trouble, err);
 		if (*trouble.text)
 			child_notice(control, ROLE_ENGINE, number, NOTICE_TROUBLE, 0, "logs.read", "%s", trouble.text);
 	}
+	*ret_more |= logs_round_full(l);
 	l->bad += tally->records_bad - bad;
 	return r;
 }
 
 /* ---- places ---- */
 
-void logs_mark(struct logs *l, uint64_t seq)
+/* How a file was found that is not as it was left. */
+static void found_say(const char *path, enum gs_follow_found found, int control, unsigned number)
 {
-	if (!l->all || !l->n_follow)
+	switch (found) {
+	case GS_FOLLOW_GAP:
+		child_notice(control, ROLE_ENGINE, number, NOTICE_WARNING, 0, "logs.gap",
+		             "%s: was rotated more than once while nobody followed it: the one that was read is read to its end, those between are not (grescope ingest FILE takes them in)", path);
 		return;
-	unsigned at = (l->first_mark + l->n_marks - 1) % MARKS;
-	if (!l->n_marks || l->marks[at].seq != seq) { /* else lines went by that say nothing of protocol 47 */
-		if (l->n_marks == MARKS)
-			return;
-		at = (l->first_mark + l->n_marks++) % MARKS;
+	case GS_FOLLOW_ANOTHER:
+		child_notice(control, ROLE_ENGINE, number, NOTICE_WARNING, 0, "logs.another",
+		             "%s: is another file than the one that was followed, and that one is not beside it: this one is read from its beginning (grescope ingest FILE takes the other in)", path);
+		return;
+	default:
+		return;
 	}
-	l->marks[at].seq = seq;
-	for (unsigned i = 0; i < l->n_follow; i++)
-		gs_follow_place(l->in[i].follow, &l->marks[at].places.at[i]);
 }
 
-void logs_kept(struct logs *l, uint64_t seq)
+void logs_begin(struct logs *l, const struct message_places *places, int control, unsigned number)
 {
-	while (l->n_marks && l->marks[l->first_mark].seq <= seq) {
-		l->s->places->places = l->marks[l->first_mark].places;
-		l->first_mark = (l->first_mark + 1) % MARKS;
-		l->n_marks--;
+	for (unsigned i = 0; !l->begun && i < l->n_follow; i++) {
+		const struct gs_follow_place place = { places->at[i].offset, places->at[i].sum };
+		enum gs_follow_found found;
+		struct gs_error err = { 0 };
+		if (!(places->known >> i & 1))
+			continue;
+		if (gs_follow_resume(l->in[i].follow, &place, &found, &err) < 0)
+			child_notice(control, ROLE_ENGINE, number, NOTICE_TROUBLE, 0, "logs.read", "%s", err.text);
+		else
+			found_say(l->in[i].name, found, control, number);
 	}
+	l->begun = true;
+}
+
+bool logs_round_full(const struct logs *l)
+{
+	return l->rows_since >= ROUND_ROWS;
+}
+
+bool logs_places(const struct logs *l, struct message_places *ret)
+{
+	*ret = (struct message_places){ 0 };
+	for (unsigned i = 0; l->begun && i < l->n_follow; i++) {
+		struct gs_follow_place place;
+		gs_follow_place(l->in[i].follow, &place);
+		ret->known |= UINT64_C(1) << i;
+		ret->at[i] = (struct gs_bookmark){ place.offset, place.sum };
+	}
+	return memcmp(ret, &l->put, sizeof *ret) != 0;
+}
+
+void logs_round_put(struct logs *l, const struct message_places *places)
+{
+	l->put = *places;
+	l->rows_since = 0;
 }
 
 /* ---- telling ---- */

@@ -29,14 +29,19 @@ int logs_folders(struct logs *l, struct sandbox_options *o, struct gs_error *err
 /* Descriptors to wait for, at most LOGS_POLL; how many. */
 unsigned logs_poll(const struct logs *l, struct pollfd *p);
 
-/* All there is, as far as a round goes, into the corridor. What the corridor does not count is added to *tally; *packets: of the rows. *ret_more: call again at once. Trouble with a
- * file or a socket is said over control; negative is the corridor's. */
-int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, bool *ret_more, int control, unsigned number, struct gs_error *err);
+/* The writer has told where the store is with the followed files: reading begins, there or, of those that no sensor followed before, where they were opened. Once: what comes later
+ * is for engines that begin. What is not as it was left is said. */
+void logs_begin(struct logs *l, const struct message_places *places, int control, unsigned number);
 
-/* After the round's balance was put: seq is the stream's. Remembers where reading got to, for the process that comes after this one. */
-void logs_mark(struct logs *l, uint64_t seq);
-/* The writer has everything up to seq. */
-void logs_kept(struct logs *l, uint64_t seq);
+/* All there is, as far as a round goes, into the corridor; nothing before logs_begin. What the corridor does not count is added to *tally; *packets: of the rows. files: followed ones too;
+ * they can wait where what was read waits for the writer. *ret_more: call again at once. Trouble with a file or a socket is said over control; negative is the corridor's. */
+int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, bool files, bool *ret_more, int control, unsigned number, struct gs_error *err);
+
+/* Rows since the last logs_places that was put; whether that is as many as one round should have. */
+bool logs_round_full(const struct logs *l);
+/* Where reading is. False: just where it was the last time that logs_round_put was told. */
+bool logs_places(const struct logs *l, struct message_places *ret);
+void logs_round_put(struct logs *l, const struct message_places *places);
 
 /* What was bad or lost since the last time, as notices; false: nothing. */
 bool logs_tell(struct logs *l, int control, unsigned number);

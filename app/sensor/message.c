@@ -259,6 +259,11 @@ bool message_check(const struct message *m, struct gs_time now, const char **why
 		        gs_tally_balanced(&m->body.status.tally)) || not(why, "a status that cannot be");
 	case MESSAGE_EPOCH_:
 		return m->body.epoch.end <= 1 || not(why, "an epoch that is none");
+	case MESSAGE_ROUND_:
+		for (unsigned i = 0; i < CONFIG_LIST_MAX; i++)
+			if (m->body.places.at[i].offset > INT64_MAX)
+				return not(why, "a place in a file that no file has");
+		return true;
 	default:
 		return true;
 	}

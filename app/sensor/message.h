@@ -8,8 +8,8 @@
  *
  *	parent -> all      PEER (a descriptor), STOP, RELOAD, OPENED (a descriptor); to the writer LIMITS
  *	all -> parent      READY, NOTICE, OPEN; engine STATUS, writer STORE, teller ACK (once a second: also the sign of life)
- *	engine -> writer   SIGHTINGS, BALANCE, BOTS, EPOCH, END: the stream. seq counts its messages from 1 on
- *	writer -> engine   HELLO, PREPARE, ACK, EPOCH (end it, please)
+ *	engine -> writer   SIGHTINGS, BALANCE, BOTS, EPOCH, ROUND, END: the stream. seq counts its messages from 1 on
+ *	writer -> engine   HELLO, PREPARE, ACK, EPOCH (end it, please); to the engine of logs PLACES
  *	engine -> teller   SIGHTINGS (a copy, as far as the teller keeps up), STATUS, PULSE
  *	writer -> teller   STORE
  *	parent -> teller   NOTICE (a copy of every one)
@@ -17,10 +17,14 @@
  * Exactly once: the engine keeps the stream until it is acknowledged and gives it again to the next writer when one dies. Before a commit the writer says PREPARE with the
  * stream's seq and a mark that the commit itself carries; the next writer says HELLO with the mark that it found in the store, and so the engine knows
  * whether what was prepared is in it.
+ *
+ * Of followed logs also when the engine dies: what it sent since its last ROUND is left out, and the places that came with that one are committed with the rows before it. The next
+ * engine is told them (PLACES) and reads on from there.
  */
 #ifndef SENSOR_MESSAGE_H
 #define SENSOR_MESSAGE_H
 
+#include "config.h"
 #include "grescope/bots.h"
 #include "grescope/sighting.h"
 #include "grescope/tally.h"
@@ -48,10 +52,12 @@
 	X(BALANCE, struct message_balance, 0)                                                                                    \
 	X(BOTS, struct gs_store_bot, MESSAGE_BOTS)                                                                               \
 	X(EPOCH, struct message_epoch, 0)                                                                                        \
+	X(ROUND, struct message_places, 0)                                                                                       \
 	X(END, struct message_nothing, 0)                                                                                        \
 	X(HELLO, struct message_mark, 0)                                                                                         \
 	X(PREPARE, struct message_mark, 0)                                                                                       \
 	X(ACK, struct message_nothing, 0)                                                                                        \
+	X(PLACES, struct message_places, 0)                                                                                      \
 	X(STATUS, struct message_status, 0)                                                                                      \
 	X(STORE, struct message_store, 0)                                                                                        \
 	X(PULSE, uint8_t, MESSAGE_OCTETS)                                                                                        \
@@ -109,6 +115,13 @@ struct message_epoch {
 	uint32_t end;
 	uint32_t zero;
 };
+
+/* Where reading of the followed logs got to, by their number in the configuration. As ROUND: all that was read before is in the messages before. */
+struct message_places {
+	uint64_t known; /* a bit for each that has one */
+	struct gs_bookmark at[CONFIG_LIST_MAX];
+};
+_Static_assert(CONFIG_LIST_MAX <= 64, "a bit for each");
 
 /* How the store stands with a commit: its id, the rows it ever had, the packets that its newest live input counted. No two commits of a writer that took anything
  * have the same. */
@@ -173,6 +186,7 @@ struct message {
 		struct gs_store_bot bots[MESSAGE_BOTS];
 		struct message_epoch epoch;
 		struct message_mark mark;
+		struct message_places places;
 		struct message_status status;
 		struct message_store store;
 		struct message_limits limits;

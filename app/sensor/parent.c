@@ -18,7 +18,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -110,8 +109,6 @@ static void child_signals(void)
 
 static int child_life(const struct parent *p, const struct child *c, int control)
 {
-	if (p->s->places && (c->role != ROLE_ENGINE || !engine_is_logs(p->s, c->number)))
-		munmap(p->s->places, sensor_places_size());
 	switch (c->role) {
 	case ROLE_ENGINE:
 		return engine_run(p->s, c->number, control);

@@ -180,7 +180,7 @@ static const int calls_engine[] = { SCMP_SYS(getsockopt), SCMP_SYS(getsockname),
 /* Files that are followed, and peers of syslog. To open is in rules_logs. */
 static const int calls_logs[] = {
 	SCMP_SYS(stat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(lseek), SCMP_SYS(inotify_add_watch), SCMP_SYS(inotify_rm_watch), SCMP_SYS(epoll_ctl),
-	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(accept4), SCMP_SYS(fcntl),
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(accept4), SCMP_SYS(fcntl), SCMP_SYS(pread64), SCMP_SYS(getdents64),
 };
 
 /* Files; which ones, Landlock says. */

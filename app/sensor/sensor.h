@@ -19,8 +19,6 @@
 
 #define SENSOR_LATE_NS (2 * GS_NS_PER_S) /* after its end a window stays open so long for packets that are still on their way */
 
-struct sensor_places; /* where reading of logs got to: engine_logs.c */
-
 struct sensor {
 	const struct sensor_config *config;
 	const struct options *options;  /* as the other verbs have them: store, databases, verbosity */
@@ -31,7 +29,7 @@ struct sensor {
 	bool pin_origin;
 	uint16_t fanout_id;
 	unsigned n_engines;
-	struct sensor_places *places;   /* of followed logs, in memory that processes share; NULL: no logs, else the last engine is theirs */
+	bool logs;                      /* the last engine is that of logs */
 };
 
 /* A child's life; control is its socket to the parent. Result: exit status. */
@@ -45,7 +43,6 @@ int parent_run(struct sensor *s);
 /* ---- what children have in common: child.c ---- */
 
 bool engine_is_logs(const struct sensor *s, unsigned number);
-size_t sensor_places_size(void);
 
 /* Interface and worker that an engine's number stands for; "logs". */
 const char *engine_interface(const struct sensor *s, unsigned number);

@@ -29,6 +29,7 @@
 #define STORE_CACHE_BYTES (16u << 20) /* rows are added at the end: more would only be slow to fill */
 #define OLD_BOTS 65536u         /* processes of engines that died, in this input */
 #define EPOCH_MOST_S 60         /* that engines may take to end an epoch; then it ends without the one that does not */
+#define HELD_ROWS 131072u       /* of a round: eight times what an engine ends one at */
 #define DAY_NS (INT64_C(86400) * GS_NS_PER_S)
 
 struct bots {
@@ -37,9 +38,18 @@ struct bots {
 	struct gs_store_bots_rest rest;
 };
 
+/* Of an engine that sends rounds (logs): what came since the last one's end. It goes with the engine, which is read again by the next. */
+struct held {
+	struct gs_sighting *rows;
+	size_t n, cap;
+	struct gs_tally added;
+	bool any;
+};
+
 struct peer {
 	int fd;                 /* -1: no engine here */
 	uint64_t taken, told;   /* seq of the last message taken, and acknowledged */
+	uint64_t whole;         /* of the last one up to which all is in the store with the next commit: taken, but for what is held */
 	uint64_t open;          /* packets in its open windows, as far as is known */
 	bool ended, epoch_done, asked;
 	struct bots bots;
@@ -68,6 +78,8 @@ struct writer {
 	ino_t inode;
 	uint16_t sensor;
 	struct bots old;
+	struct held held;       /* of the engine of logs */
+	bool places_due;        /* a new one waits to hear where it is to begin */
 	struct retention retention;
 	struct peer peers[SENSOR_ENGINES_MAX];
 	struct message in;
@@ -178,7 +190,7 @@ static void input_name(struct writer *w)
 
 	for (unsigned i = 0; i < l->n && at < sizeof w->name; i++)
 		at += (size_t)snprintf(w->name + at, sizeof w->name - at, "%s%s", i ? "," : " ", l->item[i]);
-	if (w->s->places && at < sizeof w->name)
+	if (w->s->logs && at < sizeof w->name)
 		snprintf(w->name + at, sizeof w->name - at, "%slogs", l->n ? "," : " ");
 }
 
@@ -197,8 +209,8 @@ static void prepare(struct writer *w)
 {
 	for (unsigned e = 0; e < w->s->n_engines; e++) {
 		struct peer *p = &w->peers[e];
-		if (p->fd >= 0 && p->taken > p->told)
-			(void)message_send(p->fd, MESSAGE_PREPARE_, p->taken, &w->mark, sizeof w->mark, -1);
+		if (p->fd >= 0 && p->whole > p->told)
+			(void)message_send(p->fd, MESSAGE_PREPARE_, p->whole, &w->mark, sizeof w->mark, -1);
 	}
 }
 
@@ -208,15 +220,15 @@ static void acknowledge(struct writer *w)
 
 	for (unsigned e = 0; e < w->s->n_engines; e++) {
 		struct peer *p = &w->peers[e];
-		if (p->fd >= 0 && p->taken > p->told && message_send(p->fd, MESSAGE_ACK_, p->taken, &nothing, sizeof nothing, -1) == MESSAGE_DONE)
-			p->told = p->taken;
+		if (p->fd >= 0 && p->whole > p->told && message_send(p->fd, MESSAGE_ACK_, p->whole, &nothing, sizeof nothing, -1) == MESSAGE_DONE)
+			p->told = p->whole;
 	}
 }
 
 static bool unacknowledged(const struct writer *w)
 {
 	for (unsigned e = 0; e < w->s->n_engines; e++)
-		if (w->peers[e].fd >= 0 && w->peers[e].taken > w->peers[e].told)
+		if (w->peers[e].fd >= 0 && w->peers[e].whole > w->peers[e].told)
 			return true;
 	return false;
 }
@@ -291,12 +303,21 @@ static int epoch_work(struct writer *w, struct gs_error *err)
 
 /* ---- what engines say ---- */
 
+static void held_drop(struct held *h)
+{
+	h->n = 0;
+	h->added = (struct gs_tally){ 0 };
+	h->any = false;
+}
+
 static void peer_leave(struct writer *w, unsigned e)
 {
 	struct peer *p = &w->peers[e];
 
 	close(p->fd);
 	p->fd = -1;
+	if (engine_is_logs(w->s, e))
+		held_drop(&w->held);
 	bots_keep(w, p);
 	if (!p->ended && p->open) { /* it died with these */
 		w->run.dropped[GS_DROP_ENGINE] += p->open;
@@ -305,10 +326,8 @@ static void peer_leave(struct writer *w, unsigned e)
 	p->open = 0;
 }
 
-static int sightings_take(struct writer *w, struct peer *p, struct gs_error *err)
+static int sightings_take(struct writer *w, struct peer *p, struct gs_sighting *s, size_t n, struct gs_error *err)
 {
-	struct gs_sighting *s = w->in.body.sightings;
-	const size_t n = message_count(&w->in);
 	uint64_t packets = 0, bytes = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -339,12 +358,46 @@ static void balance_take(struct writer *w, struct gs_tally *added)
 	gs_tally_add(&w->run, added);
 }
 
+static int held_rows(struct held *h, const struct gs_sighting *s, size_t n, struct gs_error *err)
+{
+	if (h->n + n > HELD_ROWS)
+		return gs_fail(err, GS_ERR_FORMAT, "a round without an end");
+	if (h->n + n > h->cap) {
+		const size_t cap = h->cap ? 2 * h->cap : 4096;
+		struct gs_sighting *rows = realloc(h->rows, cap * sizeof *rows);
+		if (!rows)
+			return gs_fail(err, GS_ERR_NOMEM, "out of memory");
+		h->rows = rows;
+		h->cap = cap;
+	}
+	memcpy(h->rows + h->n, s, n * sizeof *s);
+	h->n += n;
+	h->any = true;
+	return 0;
+}
+
+/* A round is whole: what was held goes into the store, and, where they came along, the places. */
+static int held_take(struct writer *w, struct peer *p, const struct message_places *places, struct gs_error *err)
+{
+	const struct config_list *l = &w->s->config->follow;
+	struct held *h = &w->held;
+	int r = h->n ? sightings_take(w, p, h->rows, h->n, err) : 0;
+
+	if (r == 0)
+		balance_take(w, &h->added);
+	for (unsigned i = 0; r == 0 && places && i < l->n; i++)
+		if (places->known >> i & 1)
+			r = gs_store_bookmark_put(w->store, w->sensor, l->item[i], &places->at[i], err);
+	held_drop(h);
+	return r;
+}
+
 static int message_take(struct writer *w, struct peer *p, struct gs_error *err)
 {
 	w->dirty = true;
 	switch (w->in.head.type) {
 	case MESSAGE_SIGHTINGS_:
-		return sightings_take(w, p, err);
+		return sightings_take(w, p, w->in.body.sightings, message_count(&w->in), err);
 	case MESSAGE_BALANCE_:
 		balance_take(w, &w->in.body.balance.added);
 		p->open = w->in.body.balance.open_packets;
@@ -365,7 +418,29 @@ static int message_take(struct writer *w, struct peer *p, struct gs_error *err)
 		p->open = 0;
 		return 0;
 	default:
-		return GS_ERR_FORMAT;
+		return gs_fail(err, GS_ERR_FORMAT, "the end of a round, where there are none");
+	}
+}
+
+/* Of an engine that sends rounds. What is held is in no commit, so it makes none. */
+static int round_take(struct writer *w, struct peer *p, struct gs_error *err)
+{
+	switch (w->in.head.type) {
+	case MESSAGE_SIGHTINGS_:
+		return held_rows(&w->held, w->in.body.sightings, message_count(&w->in), err);
+	case MESSAGE_BALANCE_:
+		gs_tally_add(&w->held.added, &w->in.body.balance.added);
+		w->held.any = true;
+		return 0;
+	case MESSAGE_ROUND_:
+		w->dirty = true;
+		return held_take(w, p, &w->in.body.places, err);
+	case MESSAGE_END_:
+		w->dirty = true;
+		p->ended = true;
+		return held_take(w, p, NULL, err);
+	default:
+		return message_take(w, p, err);
 	}
 }
 
@@ -396,15 +471,43 @@ static int peer_listen(struct writer *w, unsigned e, struct gs_error *err)
 			return 0;
 		}
 		if (!p->taken)
-			p->told = w->in.head.seq - 1;
+			p->told = p->whole = w->in.head.seq - 1;
 		p->taken = w->in.head.seq;
-		r = message_take(w, p, err);
+		r = engine_is_logs(w->s, e) ? round_take(w, p, err) : message_take(w, p, err);
+		if (r == GS_ERR_FORMAT) {
+			confused(w, e, err->text);
+			return 0;
+		}
 		if (r < 0)
 			return r;
+		if (!engine_is_logs(w->s, e) || !w->held.any)
+			p->whole = p->taken;
 		if (w->rows_since >= COMMIT_ROWS && (r = commit(w, false, err)) < 0)
 			return r;
 	}
 	return 0;
+}
+
+/* An engine of logs that begins hears where. What came from the one before it is committed first: whoever dies after this, its rows are in the store, and what the new one reads comes after them. */
+static int places_tell(struct writer *w, struct gs_error *err)
+{
+	const struct config_list *l = &w->s->config->follow;
+	const struct peer *p = &w->peers[w->s->n_engines - 1];
+	struct message_places m = { 0 };
+	int r = w->dirty ? commit(w, false, err) : 0;
+
+	for (unsigned i = 0; r == 0 && i < l->n; i++) {
+		struct gs_error why = { 0 };
+		const int got = gs_store_bookmark(w->store, w->sensor, l->item[i], &m.at[i], &why);
+		if (got == 0)
+			m.known |= UINT64_C(1) << i;
+		else if (got != GS_ERR_NOENT) /* a new beginning is better than none */
+			told(w, NOTICE_TROUBLE, 0, "store.bookmark", why.text);
+	}
+	w->places_due = r < 0;
+	if (r == 0 && p->fd >= 0)
+		(void)message_send(p->fd, MESSAGE_PLACES_, 0, &m, sizeof m, -1);
+	return r;
 }
 
 /* ---- what the parent says ---- */
@@ -451,6 +554,7 @@ static void peer_new(struct writer *w)
 	if (w->peers[e].fd >= 0)
 		peer_leave(w, e);
 	w->peers[e] = (struct peer){ .fd = w->in.fd };
+	w->places_due |= engine_is_logs(w->s, e);
 	(void)message_send(w->in.fd, MESSAGE_HELLO_, 0, &w->committed, sizeof w->committed, -1);
 }
 
@@ -557,6 +661,8 @@ static int rounds(struct writer *w, struct gs_error *err)
 				r = peer_listen(w, e, err);
 		if (p[0].revents)
 			parent_listen(w);
+		if (r == 0 && w->places_due)
+			r = places_tell(w, err);
 		if (r == 0)
 			r = epoch_work(w, err);
 		/* an engine that has said END waits for nothing but this */

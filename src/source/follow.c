@@ -6,19 +6,26 @@
  */
 #include "source/follow.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "source/log_live.h"
 #include "source/source_int.h"
 
 #define CALL_MAX (4u << 20) /* octets that one call reads */
+#define HEADING_MAX 65536    /* octets of a file's beginning that are looked through for headings */
+#define SIBLINGS_MAX 256    /* files beside it that are opened to look for a place */
 
 struct gs_follow {
 	char *path;
@@ -49,8 +56,44 @@ static void file_close(struct gs_follow *f)
 	f->counts.there = false;
 }
 
-/* Opens what has the name now, if anything does. start: where to read from; UINT64_MAX: its end; a `place` that fits goes before. */
-static int file_open(struct gs_follow *f, uint64_t start, const struct gs_follow_place *place, struct gs_error *err)
+/* Lines may go by a heading that stands before the place. */
+static void heading_read(struct gs_follow *f, uint64_t start)
+{
+	const size_t most = start < HEADING_MAX ? (size_t)start : HEADING_MAX;
+	char *text = most ? malloc(most) : NULL;
+	const ssize_t n = text ? pread(f->s->stream.fd, text, most, 0) : 0;
+
+	if (n > 0)
+		log_live_prime(f->s, text, (size_t)n);
+	free(text);
+}
+
+/* Reading goes on in this file, which is the caller's no longer. start: an octet of it; UINT64_MAX: its end. path: a name that it has. */
+static int file_take(struct gs_follow *f, int fd, const struct stat *sb, uint64_t start, const char *path, struct gs_error *err)
+{
+	const uint64_t size = (uint64_t)sb->st_size;
+
+	if (start > size)
+		start = size;
+	if (lseek(fd, (off_t)start, SEEK_SET) < 0) {
+		const int sys = errno;
+		close(fd);
+		return gs_fail_errno(err, GS_ERR_IO, sys, "%s: cannot be read from octet %llu on", path, (unsigned long long)start);
+	}
+	f->s->stream.fd = fd;
+	f->s->stream.file_octets = start; /* for sentences */
+	f->device = sb->st_dev;
+	f->inode = sb->st_ino;
+	f->begun = f->s->stream.out_octets - start;
+	f->counts.there = true;
+	heading_read(f, start);
+	if (f->notify >= 0)
+		f->watch = inotify_add_watch(f->notify, path, IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF);
+	return 0;
+}
+
+/* Opens what has the name now, if anything does. */
+static int file_open(struct gs_follow *f, uint64_t start, struct gs_error *err)
 {
 	struct stat sb;
 	const int fd = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -67,25 +110,7 @@ static int file_open(struct gs_follow *f, uint64_t start, const struct gs_follow
 		close(fd);
 		return gs_fail(err, GS_ERR_FORMAT, "%s: is no regular file: it cannot be followed", f->path);
 	}
-	const uint64_t size = (uint64_t)sb.st_size;
-	if (place && place->inode == sb.st_ino && place->device == sb.st_dev && place->offset <= size)
-		start = place->offset;
-	if (start > size)
-		start = size;
-	if (lseek(fd, (off_t)start, SEEK_SET) < 0) {
-		const int sys = errno;
-		close(fd);
-		return gs_fail_errno(err, GS_ERR_IO, sys, "%s: cannot be read from octet %llu on", f->path, (unsigned long long)start);
-	}
-	f->s->stream.fd = fd;
-	f->s->stream.file_octets = start; /* for sentences */
-	f->device = sb.st_dev;
-	f->inode = sb.st_ino;
-	f->begun = f->s->stream.out_octets - start;
-	f->counts.there = true;
-	if (f->notify >= 0)
-		f->watch = inotify_add_watch(f->notify, f->path, IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF);
-	return 0;
+	return file_take(f, fd, &sb, start, f->path, err);
 }
 
 /* Without inotify (its limits are per user) the caller's clock has to do: gs_follow_fd says so with -1. */
@@ -115,7 +140,7 @@ int gs_follow_open(const char *path, const struct gs_follow_options *o, struct g
 	if (r == 0)
 		r = folder_watch(f, err);
 	if (r == 0)
-		r = file_open(f, o->from_start ? 0 : UINT64_MAX, &o->place, err);
+		r = file_open(f, o->from_start ? 0 : UINT64_MAX, err);
 	if (r < 0) {
 		gs_follow_close(f);
 		return r;
@@ -148,6 +173,104 @@ static uint64_t place_of(const struct gs_follow *f)
 	return stream_offset(&f->s->stream) - f->begun;
 }
 
+/* ---- places ---- */
+
+static uint64_t sum_before(int fd, uint64_t offset)
+{
+	const uint64_t n = offset < GS_FOLLOW_SUM ? offset : GS_FOLLOW_SUM;
+	char octets[GS_FOLLOW_SUM];
+
+	return n && pread(fd, octets, n, (off_t)(offset - n)) == (ssize_t)n ? XXH3_64bits(octets, n) : 0;
+}
+
+/* Whether a file is the one that was read as far as the place. */
+static bool place_fits(int fd, const struct stat *sb, const struct gs_follow_place *place)
+{
+	return (uint64_t)sb->st_size >= place->offset && sum_before(fd, place->offset) == place->sum;
+}
+
+struct sibling {
+	int fd; /* -1: none */
+	struct stat sb;
+	char path[PATH_MAX];
+	bool gap;
+};
+
+static bool newer(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+/* Looks at one file of the folder: the place may be in it, or it may be one that was written after that one. */
+static void sibling_look(const char *path, uint64_t own_inode, const struct gs_follow_place *place, struct sibling *ret, struct timespec *newest)
+{
+	struct stat sb;
+	const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_ino != own_inode) {
+		if (newer(&sb.st_mtim, newest))
+			*newest = sb.st_mtim;
+		if (ret->fd < 0 && place_fits(fd, &sb, place)) {
+			ret->fd = fd;
+			ret->sb = sb;
+			snprintf(ret->path, sizeof ret->path, "%s", path);
+			return;
+		}
+	}
+	close(fd);
+}
+
+/* "kern.log" is rotated to "kern.log.1", "kern.log-20261129", ...: a name that begins with its own. */
+static void sibling_find(const struct gs_follow *f, const struct gs_follow_place *place, struct sibling *ret)
+{
+	char folder[PATH_MAX], path[PATH_MAX];
+	struct timespec newest = { 0 };
+	const struct dirent *d;
+	unsigned n = 0;
+
+	ret->fd = -1;
+	if (snprintf(folder, sizeof folder, "%s", f->path) >= (int)sizeof folder)
+		return;
+	const char *slash = strrchr(f->path, '/'), *name = slash ? slash + 1 : f->path;
+	DIR *dir = opendir(dirname(folder));
+	while (dir && (d = readdir(dir)) && n < SIBLINGS_MAX) {
+		if (strncmp(d->d_name, name, strlen(name)) != 0 || strcmp(d->d_name, name) == 0 ||
+		    snprintf(path, sizeof path, "%.*s%s", (int)(name - f->path), f->path, d->d_name) >= (int)sizeof path)
+			continue;
+		n++;
+		sibling_look(path, f->s->stream.fd < 0 ? 0 : f->inode, place, ret, &newest);
+	}
+	if (dir)
+		closedir(dir);
+	ret->gap = ret->fd >= 0 && newer(&newest, &ret->sb.st_mtim);
+}
+
+int gs_follow_resume(struct gs_follow *f, const struct gs_follow_place *place, enum gs_follow_found *ret, struct gs_error *err)
+{
+	struct sibling other = { .fd = -1 };
+	struct stat sb;
+	const int fd = f->s->stream.fd;
+	const bool same = fd >= 0 && fstat(fd, &sb) == 0 && place_fits(fd, &sb, place);
+
+	*ret = GS_FOLLOW_SAME;
+	if (!same && place->offset) /* before the beginning of a file there is nothing to be missed */
+		sibling_find(f, place, &other);
+	if (other.fd >= 0) {
+		*ret = other.gap ? GS_FOLLOW_GAP : GS_FOLLOW_ROTATED;
+		if (fd >= 0)
+			file_close(f);
+		return file_take(f, other.fd, &other.sb, place->offset, other.path, err);
+	}
+	if (!same && place->offset)
+		*ret = GS_FOLLOW_ANOTHER;
+	if (fd < 0)
+		return 0; /* it is read from its beginning when it is there */
+	file_close(f);
+	return file_open(f, same ? place->offset : 0, err);
+}
+
 /* What the end of the file means. *ret_on: there is more to read. */
 static int at_end(struct gs_follow *f, bool *ret_on, struct gs_error *err)
 {
@@ -178,7 +301,7 @@ static int at_end(struct gs_follow *f, bool *ret_on, struct gs_error *err)
 	file_close(f);
 	log_live_reset(f->s);
 	f->counts.rotations++;
-	r = file_open(f, 0, NULL, err);
+	r = file_open(f, 0, err);
 	*ret_on = r == 0 && f->s->stream.fd >= 0;
 	return r;
 }
@@ -199,7 +322,7 @@ static int follow_read(struct gs_follow *f, struct gs_sighting *out, size_t max,
 
 	while (r == 0 && on && *ret_n < max) {
 		if (f->s->stream.fd < 0) {
-			r = file_open(f, 0, NULL, err);
+			r = file_open(f, 0, err);
 			if (r < 0 || f->s->stream.fd < 0)
 				return r;
 		}
@@ -240,9 +363,16 @@ int gs_follow_sightings(struct gs_follow *f, struct gs_time now, struct gs_sight
 	return trouble(f, r, err);
 }
 
+bool gs_follow_between_lines(const struct gs_follow *f)
+{
+	return log_live_between(f->s);
+}
+
 void gs_follow_place(const struct gs_follow *f, struct gs_follow_place *ret)
 {
-	*ret = (struct gs_follow_place){ f->device, f->inode, place_of(f) };
+	const uint64_t offset = f->s->stream.fd < 0 ? 0 : place_of(f);
+
+	*ret = (struct gs_follow_place){ offset, offset ? sum_before(f->s->stream.fd, offset) : 0 };
 }
 
 void gs_follow_counts(const struct gs_follow *f, struct gs_follow_counts *ret)

@@ -264,6 +264,23 @@ void log_live_now(struct gs_source *s, struct gs_time now)
 	((struct logs *)s->state)->reader->clock.reference = now;
 }
 
+void log_live_prime(struct gs_source *s, const char *text, size_t len)
+{
+	struct logs *l = s->state;
+	struct log_reader *fresh; /* times of the past, and lines that say nothing, are no concern of the one that reads on */
+	struct log_result r;
+
+	if (log_reader_new(s->logs.own, &fresh, NULL) < 0)
+		return;
+	for (const char *nl; (nl = memchr(text, '\n', len)); len -= (size_t)(nl + 1 - text), text = nl + 1) {
+		log_reader_line(fresh, (log_cell){ text, (size_t)(nl - text) }, false);
+		while (log_reader_next(fresh, &r))
+			continue;
+	}
+	log_reader_states(l->reader, fresh);
+	log_reader_free(fresh);
+}
+
 int log_live_read(struct gs_source *s, uint64_t until, struct gs_sighting *out, size_t max, size_t *ret_n, struct gs_tally *tally, struct gs_error *err)
 {
 	((struct logs *)s->state)->until = until;
@@ -287,6 +304,11 @@ void log_live_reset(struct gs_source *s)
 	s->stream.p = s->stream.end;
 	l->ready = l->no_newline = 0;
 	l->in_line = l->in_long = l->flush = l->flushed = false;
+}
+
+bool log_live_between(const struct gs_source *s)
+{
+	return !((const struct logs *)s->state)->in_line;
 }
 
 void log_live_counts(const struct gs_source *s, uint64_t *ret_lines, uint64_t *ret_long)

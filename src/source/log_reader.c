@@ -47,6 +47,16 @@ void log_reader_free(struct log_reader *lr)
 	free(lr);
 }
 
+void log_reader_states(struct log_reader *to, struct log_reader *from)
+{
+	for (unsigned i = 0; i < LOG_FORMATS_MAX; i++) {
+		void *mine = to->states[i];
+		to->states[i] = from->states[i];
+		from->states[i] = mine;
+	}
+	to->last = from->last;
+}
+
 const uint8_t *log_reader_find(struct log_reader *lr, const uint8_t *p, const uint8_t *end)
 {
 	const unsigned n = log_own_count(lr->own);

@@ -43,6 +43,9 @@ struct log_result {
 int log_reader_new(const struct gs_log_own *own, struct log_reader **ret, struct gs_error *err);
 void log_reader_free(struct log_reader *lr); /* NULL is fine */
 
+/* What another reader learnt of headings goes over to this one, and the other way round. */
+void log_reader_states(struct log_reader *to, struct log_reader *from);
+
 /*
  * The first place in [p, end) whose line may be of interest; NULL: none. p is the beginning of a line. A block is searched from front to back: log_reader_block before the first
  * search in each, whatever its address.

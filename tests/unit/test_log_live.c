@@ -150,33 +150,134 @@ static void rotation_and_truncation(void **state)
 	gs_follow_close(f);
 }
 
+static void resumes(const struct gs_follow_place *place, enum gs_follow_found want, struct gs_follow **ret)
+{
+	const struct gs_follow_options o = { 0 };
+	struct gs_error err = { 0 };
+	enum gs_follow_found found;
+
+	follow_of(&o, ret);
+	if (gs_follow_resume(*ret, place, &found, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(found, want);
+}
+
 static void a_place_is_kept(void **state)
 {
-	struct gs_follow_options o = { 0 };
+	const struct gs_follow_options o = { .from_start = true };
+	struct gs_follow_place place;
 	struct gs_follow *f;
 
 	(void)state;
 	unlink(path);
+	unlink(other);
 	append_to(path, LINE(1) "Jun  3 12");
-	o.from_start = true;
 	follow_of(&o, &f);
 	follow_gives(f, "1");
-	gs_follow_place(f, &o.place);
-	assert_int_equal(o.place.offset, strlen(LINE(1)));
+	gs_follow_place(f, &place);
+	assert_int_equal(place.offset, strlen(LINE(1)));
 	gs_follow_close(f);
 	append_to(path, ":57:34 fw kernel: nothing\n" LINE(2));
-	o.from_start = false;
-	follow_of(&o, &f);
+	resumes(&place, GS_FOLLOW_SAME, &f);
 	follow_gives(f, "2");
+	gs_follow_place(f, &place);
 	gs_follow_close(f);
-	/* another file by now: from its end, as without a place */
+	/* rotated meanwhile: what the old one still got, then the new one */
+	append_to(path, LINE(3));
+	assert_int_equal(rename(path, other), 0);
+	append_to(path, LINE(4) LINE(5));
+	resumes(&place, GS_FOLLOW_ROTATED, &f);
+	follow_gives(f, "3 4 5");
+	gs_follow_place(f, &place);
+	assert_int_equal(place.offset, 2 * strlen(LINE(4)));
+	append_to(path, LINE(6));
+	follow_gives(f, "6");
+	gs_follow_close(f);
+	/* rotated, and no new file yet */
+	assert_int_equal(rename(path, other), 0);
+	resumes(&place, GS_FOLLOW_ROTATED, &f);
+	follow_gives(f, "6");
+	append_to(path, LINE(7));
+	follow_gives(f, "7");
+	gs_follow_place(f, &place);
+	gs_follow_close(f);
+	/* gone with what it had: the one that has the name is read from its beginning */
+	assert_int_equal(unlink(path), 0);
+	append_to(path, LINE(8) LINE(9));
+	resumes(&place, GS_FOLLOW_ANOTHER, &f);
+	follow_gives(f, "8 9");
+	gs_follow_close(f);
+	/* nothing was there: whatever is there now is news */
+	place = (struct gs_follow_place){ 0 };
+	resumes(&place, GS_FOLLOW_SAME, &f);
+	follow_gives(f, "8 9");
+	gs_follow_close(f);
+}
+
+/* copytruncate: the octets are in another file now, and the inode has the new ones */
+static void a_place_that_was_copied(void **state)
+{
+	const struct gs_follow_options o = { .from_start = true };
+	struct gs_follow_place place;
+	struct gs_follow *f;
+
+	(void)state;
+	unlink(path);
 	unlink(other);
-	append_to(other, LINE(7) LINE(7) LINE(7));
-	assert_int_equal(rename(other, path), 0);
+	append_to(path, LINE(1));
 	follow_of(&o, &f);
-	follow_gives(f, "");
-	append_to(path, LINE(8));
-	follow_gives(f, "8");
+	follow_gives(f, "1");
+	gs_follow_place(f, &place);
+	gs_follow_close(f);
+	append_to(other, LINE(1) LINE(2));
+	assert_int_equal(truncate(path, 0), 0);
+	append_to(path, LINE(3) LINE(4) LINE(5));
+	resumes(&place, GS_FOLLOW_ROTATED, &f);
+	follow_gives(f, "2 3 4 5");
+	gs_follow_close(f);
+}
+
+/* Two rotations while nobody looked, nothing compressed: the one between is not read, and that is told. */
+static void a_gap_is_told(void **state)
+{
+	const struct gs_follow_options o = { .from_start = true };
+	char older[80];
+	struct gs_follow_place place;
+	struct gs_follow *f;
+
+	(void)state;
+	unlink(path);
+	unlink(other);
+	append_to(path, LINE(1));
+	follow_of(&o, &f);
+	follow_gives(f, "1");
+	gs_follow_place(f, &place);
+	gs_follow_close(f);
+	snprintf(older, sizeof older, "%s/log.2", folder);
+	assert_int_equal(rename(path, older), 0);
+	usleep(20000); /* a file system's clock may tick with the kernel's */
+	append_to(other, LINE(2));
+	usleep(20000);
+	append_to(path, LINE(3));
+	resumes(&place, GS_FOLLOW_GAP, &f);
+	follow_gives(f, "3");
+	gs_follow_close(f);
+	unlink(older);
+	unlink(other);
+}
+
+/* Zeek names its columns at the top of a file: whoever begins further on must know them. */
+static void a_heading_before_the_place(void **state)
+{
+	const struct gs_follow_options o = { 0 };
+	struct gs_follow *f;
+
+	(void)state;
+	unlink(path);
+	append_to(path, "#separator \\x09\n#path\ttunnel\n#fields\tts\tid.resp_h\tid.orig_h\ttunnel_type\taction\n");
+	follow_of(&o, &f);
+	append_to(path, "1465000000.0\t198.51.100.1\t192.0.2.9\tTunnel::GRE\tTunnel::DISCOVER\n");
+	follow_gives(f, "9");
 	gs_follow_close(f);
 }
 
@@ -416,6 +517,9 @@ int main(void)
 		cmocka_unit_test(a_file_that_grows),
 		cmocka_unit_test(rotation_and_truncation),
 		cmocka_unit_test(a_place_is_kept),
+		cmocka_unit_test(a_place_that_was_copied),
+		cmocka_unit_test(a_gap_is_told),
+		cmocka_unit_test(a_heading_before_the_place),
 		cmocka_unit_test(what_cannot_be_followed),
 		cmocka_unit_test(datagrams),
 		cmocka_unit_test(the_time_it_came),

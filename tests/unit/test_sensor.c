@@ -90,6 +90,23 @@ static void a_forged_sighting_does_not(void **state)
 	BAD(s.bot_hi = 1);
 }
 
+/* A place that no file can have would be kept, and met again at the next start. */
+static void a_forged_place_does_not(void **state)
+{
+	(void)state;
+	struct message *m = calloc(1, sizeof *m);
+	const char *why = NULL;
+
+	m->head = (struct message_head){ MESSAGE_VERSION, MESSAGE_ROUND_, sizeof m->body.places, 1 };
+	m->body.places.known = 3;
+	m->body.places.at[1].offset = INT64_MAX;
+	assert_true(message_check(m, NOW, &why));
+	m->body.places.at[1].offset++;
+	assert_false(message_check(m, NOW, &why));
+	assert_non_null(why);
+	free(m);
+}
+
 /* Whatever octets come: refused, or a message of its own shape that message_check can look at. */
 static void noise_is_no_message(void **state)
 {
@@ -481,6 +498,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_sighting_passes),
 		cmocka_unit_test(a_forged_sighting_does_not),
+		cmocka_unit_test(a_forged_place_does_not),
 		cmocka_unit_test(noise_is_no_message),
 		cmocka_unit_test(descriptors_pass_where_they_belong),
 		cmocka_unit_test(a_dead_writer_costs_nothing),
