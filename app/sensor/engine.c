@@ -558,6 +558,8 @@ static void status_send(struct engine *e)
 				    .teller_missed = e->teller_missed, .time_ns = clock_wall_ns() };
 
 	s.open_packets = open_packets(e, &s.tally);
+	if (e->logs)
+		logs_count(e->logs, &s);
 	snprintf(s.source, sizeof s.source, "%s", engine_interface(e->s, e->number));
 	(void)message_send(e->control, MESSAGE_STATUS_, 0, &s, sizeof s, -1);
 	if (e->teller >= 0)

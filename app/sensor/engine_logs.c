@@ -43,7 +43,7 @@ struct logs {
 	uint64_t rows_since;      /* the last round's end */
 	struct message_places put; /* with it */
 	uint64_t bad, bad_told, unfit;
-	uint64_t lost_told, cut_told, refused_told;
+	struct message_status told; /* of it the counters of logs_count alone */
 	const char *unfit_why;
 	struct gs_sighting rows[BATCH];
 };
@@ -310,27 +310,38 @@ static const char *first_bad(const struct logs *l)
 	return l->unfit_why ? l->unfit_why : "a line that is too long";
 }
 
-bool logs_tell(struct logs *l, int control, unsigned number)
+void logs_count(const struct logs *l, struct message_status *ret)
 {
-	uint64_t lost = 0, cut = 0, refused = 0;
-
+	ret->logs = 1;
+	for (unsigned i = 0; i < l->n_follow; i++) {
+		struct gs_follow_counts k;
+		gs_follow_counts(l->in[i].follow, &k);
+		ret->log_lines += k.lines;
+	}
 	for (unsigned i = l->n_follow; i < l->n; i++) {
 		struct gs_syslog_counts k;
 		gs_syslog_counts(l->in[i].syslog, &k);
-		lost += k.datagrams_lost;
-		cut += k.cut;
-		refused += k.connections_refused + k.connections_closed;
+		ret->syslog_messages += k.datagrams + k.stream_messages;
+		ret->syslog_lost += k.datagrams_lost;
+		ret->syslog_cut += k.cut;
+		ret->syslog_refused += k.connections_refused + k.connections_closed;
 	}
-	if (l->bad > l->bad_told)
+}
+
+bool logs_tell(struct logs *l, int control, unsigned number)
+{
+	struct message_status now = { 0 };
+
+	logs_count(l, &now);
+	const bool bad = l->bad > l->bad_told;
+	const bool lost = now.syslog_lost > l->told.syslog_lost || now.syslog_cut > l->told.syslog_cut || now.syslog_refused > l->told.syslog_refused;
+	if (bad)
 		child_notice(control, ROLE_ENGINE, number, NOTICE_WARNING, 0, "logs.bad", "%" PRIu64 " lines name protocol 47 and could not be understood; the first of all: %s", l->bad - l->bad_told,
 		             first_bad(l));
-	if (lost > l->lost_told || cut > l->cut_told || refused > l->refused_told)
+	if (lost)
 		child_notice(control, ROLE_ENGINE, number, NOTICE_WARNING, 0, "logs.syslog", "syslog: %" PRIu64 " datagrams lost for want of room, %" PRIu64 " messages cut off by the end of a connection, %"
-		             PRIu64 " connections refused or closed", lost - l->lost_told, cut - l->cut_told, refused - l->refused_told);
-	const bool any = l->bad > l->bad_told || lost > l->lost_told || cut > l->cut_told || refused > l->refused_told;
+		             PRIu64 " connections refused or closed", now.syslog_lost - l->told.syslog_lost, now.syslog_cut - l->told.syslog_cut, now.syslog_refused - l->told.syslog_refused);
 	l->bad_told = l->bad;
-	l->lost_told = lost;
-	l->cut_told = cut;
-	l->refused_told = refused;
-	return any;
+	l->told = now;
+	return bad || lost;
 }

@@ -43,6 +43,9 @@ bool logs_round_full(const struct logs *l);
 bool logs_places(const struct logs *l, struct message_places *ret);
 void logs_round_put(struct logs *l, const struct message_places *places);
 
+/* Its counters since it began, into the status. */
+void logs_count(const struct logs *l, struct message_status *ret);
+
 /* What was bad or lost since the last time, as notices; false: nothing. */
 bool logs_tell(struct logs *l, int control, unsigned number);
 

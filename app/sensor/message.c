@@ -255,7 +255,7 @@ bool message_check(const struct message *m, struct gs_time now, const char **why
 				return not(why, "a process that cannot be");
 		return true;
 	case MESSAGE_STATUS_:
-		return (m->body.status.engine < SENSOR_ENGINES_MAX && m->body.status.link < LINKS && text_good(m->body.status.source, sizeof m->body.status.source) &&
+		return (m->body.status.engine < SENSOR_ENGINES_MAX && m->body.status.link < LINKS && m->body.status.logs <= 1 && text_good(m->body.status.source, sizeof m->body.status.source) &&
 		        gs_tally_balanced(&m->body.status.tally)) || not(why, "a status that cannot be");
 	case MESSAGE_EPOCH_:
 		return m->body.epoch.end <= 1 || not(why, "an epoch that is none");

@@ -140,7 +140,8 @@ enum sensor_link { LINK_UP, LINK_DOWN, LINK_GONE, LINKS };
 struct message_status {
 	uint32_t engine;
 	uint8_t link;             /* enum sensor_link */
-	uint8_t zero[3];
+	uint8_t logs;             /* 1: the engine of logs, which has no interface */
+	uint8_t zero[2];
 	char source[SENSOR_INTERFACE_MAX]; /* interface */
 	struct gs_tally tally;
 	uint64_t open_packets;
@@ -150,6 +151,8 @@ struct message_status {
 	uint64_t processes;       /* bots known in this epoch */
 	uint64_t clock_steps;     /* noticed */
 	uint64_t teller_missed;   /* sightings that the teller was too slow for */
+	uint64_t log_lines;       /* read from followed files */
+	uint64_t syslog_messages, syslog_lost, syslog_cut, syslog_refused; /* taken; datagrams without room; ends in midst of one; connections refused or closed */
 	int64_t time_ns;          /* wall clock */
 };
 

@@ -49,12 +49,12 @@ static void labelled(struct gs_buf *b, const char *name, const char *label_name,
 	gs_buf_printf(b, "} %" PRIu64 "\n", v);
 }
 
-/* One sample for each interface: its engines added up. */
-static void by_interface(const struct view *v, struct gs_buf *b, const char *name, const char *more, uint64_t (*of)(const struct message_status *s, unsigned arg), unsigned arg)
+/* One sample for each interface: its engines added up. The engine of logs has none, and is among `inputs` alone. */
+static void by_input(const struct view *v, struct gs_buf *b, bool inputs, const char *name, const char *more, uint64_t (*of)(const struct message_status *s, unsigned arg), unsigned arg)
 {
 	for (unsigned i = 0; i < v->n_engines; i++) {
 		uint64_t sum = 0;
-		bool done = !v->engines[i].have;
+		bool done = !v->engines[i].have || (v->engines[i].status.logs && !inputs);
 		for (unsigned k = 0; k < i; k++)
 			done |= v->engines[k].have && strcmp(v->engines[k].status.source, v->engines[i].status.source) == 0;
 		if (done)
@@ -63,9 +63,14 @@ static void by_interface(const struct view *v, struct gs_buf *b, const char *nam
 			if (v->engines[k].have && strcmp(v->engines[k].status.source, v->engines[i].status.source) == 0)
 				sum += of(&v->engines[k].status, arg);
 		gs_buf_printf(b, "grescope_%s{", name);
-		label(b, "iface", v->engines[i].status.source);
+		label(b, inputs ? "input" : "iface", v->engines[i].status.source);
 		gs_buf_printf(b, "%s} %" PRIu64 "\n", more, sum);
 	}
+}
+
+static void by_interface(const struct view *v, struct gs_buf *b, const char *name, const char *more, uint64_t (*of)(const struct message_status *s, unsigned arg), unsigned arg)
+{
+	by_input(v, b, false, name, more, of, arg);
 }
 
 static uint64_t packets_of(const struct message_status *s, unsigned arg)
@@ -102,7 +107,23 @@ static void put_capture(const struct view *v, struct gs_buf *b)
 	head(b, "capture_workers_up", "gauge", "Engines of the interface whose link is up");
 	by_interface(v, b, "capture_workers_up", "", up_of, 0);
 	head(b, "queue_bytes", "gauge", "Sightings on their way to the store, not acknowledged yet");
-	by_interface(v, b, "queue_bytes", "", queue_of, 0);
+	by_input(v, b, true, "queue_bytes", "", queue_of, 0);
+}
+
+/* Only where logs are read. */
+static void put_logs(const struct view *v, struct gs_buf *b)
+{
+	for (unsigned i = 0; i < v->n_engines; i++) {
+		const struct message_status *s = &v->engines[i].status;
+		if (!v->engines[i].have || !s->logs)
+			continue;
+		one(b, "log_lines_total", "counter", "Lines read from followed files", s->log_lines);
+		one(b, "syslog_messages_total", "counter", "Messages that came by syslog", s->syslog_messages);
+		head(b, "syslog_lost_total", "counter", "Of syslog: datagrams without room, messages that a connection ended inside of, connections refused or closed");
+		labelled(b, "syslog_lost_total", "what", "datagrams", s->syslog_lost);
+		labelled(b, "syslog_lost_total", "what", "cut", s->syslog_cut);
+		labelled(b, "syslog_lost_total", "what", "connections", s->syslog_refused);
+	}
 }
 
 static void put_balance(const struct view *v, struct gs_buf *b)
@@ -218,6 +239,7 @@ void metrics_format(const struct view *v, struct gs_buf *b)
 	gs_buf_puts(b, "} 1\n");
 	one_time(b, "start_time_seconds", "When the metrics began", v->started);
 	put_capture(v, b);
+	put_logs(v, b);
 	put_balance(v, b);
 	put_classes(v, b);
 	put_store(v, b);

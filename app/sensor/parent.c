@@ -441,7 +441,12 @@ static void counters_say(struct parent *p)
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct child *c = &p->children[i];
 		const struct message_status *s = &c->status;
-		if (c->role == ROLE_ENGINE)
+		if (c->role == ROLE_ENGINE && s->logs)
+			say("logs: rows %" PRIu64 ", not understood %" PRIu64 ", of other protocols %" PRIu64 "; lines of files %" PRIu64 "; syslog messages %" PRIu64 ", datagrams lost %" PRIu64
+			    ", cut %" PRIu64 ", connections refused or closed %" PRIu64 "; folded %" PRIu64 "; queue %" PRIu64 " of %" PRIu64 " KiB, rows sent %" PRIu64 ", acknowledged %" PRIu64
+			    "; started %" PRIu64 " times", s->tally.records, s->tally.records_bad, s->tally.records_other, s->log_lines, s->syslog_messages, s->syslog_lost, s->syslog_cut,
+			    s->syslog_refused, s->tally.folded_packets, s->queue_bytes >> 10, s->queue_cap_bytes >> 10, s->rows_sent, s->rows_acked, c->restarts + 1);
+		else if (c->role == ROLE_ENGINE)
 			say("%s: packets %" PRIu64 ", in sightings %" PRIu64 " (%" PRIu64 " in open windows), not GRE %" PRIu64 ", fragments %" PRIu64 "; lost in the ring %" PRIu64
 			    ", possibly below %" PRIu64 "; folded %" PRIu64 "; queue %" PRIu64 " of %" PRIu64 " KiB, rows sent %" PRIu64 ", acknowledged %" PRIu64
 			    "; bots %" PRIu64 "; started %" PRIu64 " times",

@@ -151,6 +151,27 @@ static void seconds_add_up(void **unused)
 	assert_true(v.second.begin.ns <= v.second.end.ns);
 }
 
+/* The engine of logs has no interface: nothing that is captured is said of it, and its own counters only of it. */
+static void logs_are_no_interface(void **unused)
+{
+	struct gs_buf b = { 0 };
+
+	busy();
+	metrics_format(&v, &b);
+	assert_null(strstr(gs_buf_text(&b), "syslog"));
+	v.engines[2] = (struct view_engine){ .have = true, .status = { .engine = 2, .logs = 1, .source = "logs", .queue_bytes = 7, .log_lines = 500, .syslog_messages = 40, .syslog_lost = 3 } };
+	v.n_engines = 3;
+	gs_buf_clear(&b);
+	metrics_format(&v, &b);
+	const char *text = gs_buf_text(&b);
+	assert_null(strstr(text, "iface=\"logs\""));
+	assert_non_null(strstr(text, "\ngrescope_queue_bytes{input=\"logs\"} 7\n"));
+	assert_non_null(strstr(text, "\ngrescope_log_lines_total 500\n"));
+	assert_non_null(strstr(text, "\ngrescope_syslog_messages_total 40\n"));
+	assert_non_null(strstr(text, "\ngrescope_syslog_lost_total{what=\"datagrams\"} 3\n"));
+	gs_buf_done(&b);
+}
+
 static void metrics_are_well_formed(void **unused)
 {
 	struct gs_buf b = { 0 };
@@ -188,6 +209,7 @@ static void metrics_are_documented(void **unused)
 	fclose(f);
 	busy();
 	v.has_command = v.has_webhook = true;
+	v.engines[1].status.logs = 1;
 	metrics_format(&v, &b);
 	for (const char *p = gs_buf_text(&b); (p = strstr(p, "# TYPE ")) != NULL; n++) {
 		char name[80], type[16];
@@ -398,6 +420,7 @@ int main(void)
 		cmocka_unit_test(the_page_says_what_matters),
 		cmocka_unit_test(seconds_add_up),
 		cmocka_unit_test(metrics_are_well_formed),
+		cmocka_unit_test(logs_are_no_interface),
 		cmocka_unit_test(metrics_are_documented),
 		cmocka_unit_test(health),
 		cmocka_unit_test(journal_lines_have_a_priority),
