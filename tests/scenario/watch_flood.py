@@ -1,6 +1,6 @@
-"""The sensor under a spoofed flood: memory at its cap, totals to the packet, an estimate of the sources; and bots counted right on the wire.
+"""The sensor under a spoofed flood: memory at its cap, totals to the packet, an estimate of the sources; and the processes of a Mirai flood from forged sources, counted on the wire.
 
-usage: watch_flood.py GRESCOPE BLAST MKFLOOD MKBOTS_CAPTURE [SECONDS]    Skipped (77) without root.
+usage: watch_flood.py GRESCOPE BLAST MKFLOOD MKBOTS [SECONDS [ROUNDS]]    Skipped (77) without root.
 """
 import csv
 import io
@@ -13,8 +13,9 @@ import time
 import net
 from scene import Scene
 
-grescope, blast, mkflood, bots = (os.path.abspath(a) for a in sys.argv[1:5])
+grescope, blast, mkflood, mkbots = (os.path.abspath(a) for a in sys.argv[1:5])
 seconds = float(sys.argv[5]) if len(sys.argv) > 5 else 4
+rounds = int(sys.argv[6]) if len(sys.argv) > 6 else 20000
 net.need()
 net.limit(int(180 + 2 * seconds))
 scene = Scene("watch-flood", grescope)
@@ -74,14 +75,27 @@ with net.Lab(mtu=1500) as lab:
     scene.check("memory", used < 64 + 32 + 160, used)
     print(f"spoofed: {s['frames']} packets in {s['seconds']:.1f} s, {packets} kept, {lost} lost, {sources} sources, {used:.0f} MiB in all, stopped in {took:.2f} s")
 
+    # five processes at once, every packet from a source of its own, as fast as it can be sent: who counts addresses counts hundreds of thousands
+    kinds = ("greip len=64", "greip len=64", "greeth len=64", "greip len=16", "greip len=0")
+    with open(scene.path("five.bots"), "w") as f:
+        f.write("scene seed=47\n")
+        for i, kind in enumerate(kinds):
+            f.write(f"process name=p{i} order={'be' if i % 2 else 'le'} seed={1511100000 + i * 1000}:{1234 + i}:{200000 + i}\n")
+        for i, kind in enumerate(kinds):
+            f.write(f"attack process=p{i} target=198.51.100.7 kind={kind} rounds={rounds} pps=300000 source=-1\n")
+    net.run(mkbots, scene.path("five.bots"), scene.path("five"), limit=120)
     store, read = scene.path("bots.db"), scene.path("read.db")
-    frames = [f for _, f, _ in net.read_pcap(bots)[1]]
-    p = start(lab, store, "--snaplen", "1600")
-    lab.send(frames)
-    lab.stop(p)
-    scene.exits("ingest of the same", 0, "ingest", "--store", read, bots, limit=120)
+    p = start(lab, store)
+    s = json.loads(lab.run([blast, "-i", lab.tx, "-n", str(rounds * len(kinds)), scene.path("five.pcap")], outside=True, limit=120).stdout)
+    out, err = lab.stop(p)
+    scene.exits("ingest of the same", 0, "ingest", "--store", read, scene.path("five.pcap"), limit=120)
+    found = scene.run("doctor", "--store", store).stdout.decode()
+    lost = sum(int(n) for n, where in re.findall(r"(\d+) lost by sensors beside \d+ packets seen: ([^;\n]*)", found) if "interface" not in where)
     live, file = table("bots", "--store", store), table("bots", "--store", read)
-    scene.check("the same bots", len(live) > 0 and {b["bot"] for b in live} == {b["bot"] for b in file}, f"{live} {file}")
-    scene.check("the same packets of each", {b["bot"]: b["packets_seen"] for b in live} == {b["bot"]: b["packets_seen"] for b in file}, f"{live} {file}")
-    print(f"bots: {len(live)} processes in {len(frames)} frames")
+    seen = sum(int(b["packets_seen"]) for b in live)
+    scene.check("as many processes as there are", len(live) == len(kinds), live)
+    scene.check("the same as in the file", {b["bot"] for b in live} == {b["bot"] for b in file}, f"{live} {file}")
+    scene.check("each by its seed, and what it sent", all(b["bot"].startswith("seed:") and int(b["packets_seen"]) <= int(b["packets_sent"]) <= rounds for b in live), live)
+    scene.check("their packets and the lost ones are all that was sent", seen + lost == s["frames"], f"{seen} + {lost} of {s} {found}")
+    print(f"bots: {len(live)} processes in {s['frames']} packets from forged sources, {s['frames'] / s['seconds']:.0f} a second, {seen} seen, {lost} lost")
 scene.end()
