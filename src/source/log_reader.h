@@ -53,8 +53,11 @@ static inline void log_reader_block(struct log_reader *lr)
 }
 const uint8_t *log_reader_find(struct log_reader *lr, const uint8_t *p, const uint8_t *end);
 
-/* Starts a line (without its end). It must outlive the calls of log_reader_next for it. `all`: ask every format, needles or not. */
-void log_reader_line(struct log_reader *lr, log_cell line, bool all);
+/*
+ * Starts a line (without its end). It must outlive the calls of log_reader_next for it. `all`: ask every format, needles or not. Result: whether a logger's header or
+ * its JSON stands around the message: the line is a log's, whatever it says.
+ */
+bool log_reader_line(struct log_reader *lr, log_cell line, bool all);
 
 /* The next record of the line. True: *ret is filled. The first call for a line always gives one, LOG_NO perhaps. */
 bool log_reader_next(struct log_reader *lr, struct log_result *ret);

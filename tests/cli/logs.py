@@ -120,6 +120,10 @@ def odd():
     tuples = ('"1795341601599,192.0.2.1,10.0.0.6,443,443,6,I,D,NX,0,0,0,0",' * 9 + '"1795341601599,192.0.2.1,10.0.0.6,0,0,47,I,D,NX,0,0,0,0",') * 1500
     reads("a file that is one line, as clouds write them", put("azure.json", '{"records":[{"flowRecords":{"flows":[{"flowGroups":[{"flowTuples":[' + tuples + "]}]}]}}]}"),
           (1500, 0, 0))
+    other = '{"__REALTIME_TIMESTAMP":"1795341600000000","_HOSTNAME":"fw","SYSLOG_IDENTIFIER":"sshd","MESSAGE":"Connection closed"}\n'
+    gre = other.replace("sshd", "kernel").replace("Connection closed", "IN=eth0 OUT= SRC=192.0.2.1 DST=198.51.100.1 LEN=564 TTL=49 ID=7 DF PROTO=47 ")
+    for form, before in (("json", ""), ("json-seq", "\x1e"), ("json-sse", "data: ")):
+        reads(f"journalctl -o {form}: a long way to the first packet", put(f"journal.{form}", (before + other) * 2000 + before + gre), (1, 0, 0))
     reads("gzip", put("good.log.gz", gzip.compress(GOOD.encode())), (2, 0, 0))
     p = reads("gzip in the middle", put("middle.log", GOOD.encode() + gzip.compress(GOOD.encode() * 50) + b"\n" + GOOD.encode()), (4, 1, 0), "gzip")
     check("gzip in the middle is not a success", p.returncode != 0, p.returncode)
