@@ -317,6 +317,7 @@ static bool line_tell(struct logs *l, log_cell line, bool (*take)(void *arg, con
 		told.word = (enum gs_log_word)r.word;
 		told.format = r.format ? r.format->name : NULL;
 		told.sighting = r.word == LOG_GRE ? &r.sighting : NULL;
+		told.ip_id = r.word == LOG_GRE ? r.ip_id : -1;
 		told.why = NULL;
 		if (r.word == LOG_BAD) {
 			log_sentence(&r, sentence);

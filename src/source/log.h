@@ -67,6 +67,7 @@ struct log_row {
 	bool has_src, has_bytes;
 	struct log_time time;  /* starts as the line's; a format that has a better one replaces it (log_time_read) */
 	struct log_time end;   /* kind LOG_TIME_NONE: as `time`. For flows and sessions: their end */
+	int32_t ip_id;         /* IPv4 identification, for people; -1: the line does not tell it. log_set_ip_id */
 	int64_t duration_ns;   /* other than 0, where `end` is none: positive: `time` is the start, the end is that much later; negative: `time` is the
 	                        * end, the start was that much before */
 	const char *bad;       /* what cannot be understood: "source", "time", "protocol", ...; NULL while all is well */
@@ -122,6 +123,7 @@ void log_set_ip_len(struct log_row *row, log_cell c);   /* of one packet: IPv4 t
 void log_set_ip_payload(struct log_row *row, log_cell c); /* the same from the length behind a 20-octet IPv4 or a 40-octet IPv6 header; after log_set_src */
 void log_set_ttl(struct log_row *row, log_cell c);
 void log_set_df(struct log_row *row, bool df);          /* only where the format tells of DF whether it is set or not */
+void log_set_ip_id(struct log_row *row, log_cell c);    /* IPv4 identification, decimal */
 void log_set_flow(struct log_row *row);                 /* a record of many packets: fidelity `flow` */
 void log_set_key(struct log_row *row, log_cell c);      /* GRE key */
 /* GRE flags and version, protocol type: where an IDS or tcpdump decoded them */

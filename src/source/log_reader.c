@@ -134,7 +134,7 @@ static bool apart(const struct log_line *line)
 
 static void row_start(struct log_row *row, const struct log_line *line)
 {
-	*row = (struct log_row){ .time = line->time };
+	*row = (struct log_row){ .time = line->time, .ip_id = -1 };
 	row->sighting.packets = row->sighting.sources = 1;
 	row->sighting.protocol = 47;
 	row->sighting.version = GS_SIGHTING_VERSION;
@@ -198,6 +198,7 @@ static enum log_word answer(struct log_reader *lr, const struct log_format *f, e
 	ret->bad_cell = row->bad_cell;
 	if (word == LOG_GRE)
 		ret->sighting = row->sighting;
+	ret->ip_id = row->ip_id;
 	ret->both = row->both;
 	ret->rest = row->rest;
 	return word;

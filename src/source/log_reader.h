@@ -32,6 +32,7 @@ struct log_result {
 	enum log_word word;
 	const struct log_format *format; /* NULL where the word is LOG_NO */
 	struct gs_sighting sighting;     /* where it is LOG_GRE */
+	int32_t ip_id;                   /* as struct log_row has it */
 	const char *bad;                 /* where it is LOG_BAD: what ("time"), how it was written (may be empty), and why: NULL is "is none that grescope reads" */
 	log_cell bad_cell;
 	const char *why;

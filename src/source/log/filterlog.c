@@ -39,8 +39,10 @@ static enum log_word fields_read(struct log_row *row, const log_cell *c, bool si
 	else
 		log_set_ip_len(row, tail[2]);
 	log_set_ttl(row, c[11]);
-	if (!six)
+	if (!six) {
+		log_set_ip_id(row, c[12]);
 		log_set_df(row, log_is(c[14], "DF"));
+	}
 	return LOG_GRE;
 }
 

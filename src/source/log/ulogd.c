@@ -60,6 +60,7 @@ static enum log_word ulogd_read(const struct log_line *line, void *state, struct
 	}
 	log_set_ip_len(row, c[LEN]);
 	log_set_ttl(row, c[TTL]);
+	log_set_ip_id(row, c[ID]);
 	if (log_number(c[FRAG], 0xffff, &frag))
 		log_set_df(row, frag & 0x4000);
 	return LOG_GRE;
