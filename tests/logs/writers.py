@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real writers of logs: packets of protocol 47 in a network namespace, logged by the kernel for iptables and nftables; the kernel's lines through dmesg, through
 rsyslogd in its three layouts and through a journal in every form of journalctl; and by ulogd, which the rules hand the packets to, in its two outputs. grescope has to
-count every packet, with its addresses and length, in each of them; where a form tells no time it has to count every line as not understood. usage: writers.py GRESCOPE
+count every packet, with its addresses, length and class, in each of them; where a form tells no time it has to count every line as not understood. usage: writers.py GRESCOPE
 
 Exits with 77 where there are no rights, no namespaces, no kernel log; what is not installed is left out and said."""
 import datetime
@@ -21,13 +21,19 @@ SYSCTL = "/proc/sys/net/netfilter/nf_log_all_netns"
 
 
 def packets():
-    """(source, destination, IP length, TTL, DF) of what is sent; the namespace's own address is the destination."""
+    """(source, destination, IP length, TTL, DF, identification) of what is sent; the namespace's own address is the destination. Into a packet without DF the kernel writes a number where
+    there is none."""
     for i in range(20):
-        yield f"192.0.2.{i + 1}", "198.51.100.1", (564, 578, 52, 66, 100)[i % 5], 40 + i, i % 2
+        yield f"192.0.2.{i + 1}", "198.51.100.1", (564, 578, 52, 66, 100)[i % 5], 40 + i, i % 2, 0 if i > 14 else 1040 + i
 
 
-def ipv4(src, dst, length, ttl, df):
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, length, 1000 + ttl, 0x4000 if df else 0, ttl, 47, 0, socket.inet_aton(src), socket.inet_aton(dst))
+def wanted():
+    """What grescope has to say of them."""
+    return sorted((s, d, n, t, "remnant" if df and i and n != 100 else "unknown") for s, d, n, t, df, i in packets())
+
+
+def ipv4(src, dst, length, ttl, df, ident):
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, length, ident, 0x4000 if df else 0, ttl, 47, 0, socket.inet_aton(src), socket.inet_aton(dst))
     return head + bytes.fromhex("00000800") + bytes(length - 24)
 
 
@@ -192,7 +198,7 @@ def through_journal(grescope, writer, lines, folder, want):
 
 
 def seen_in(got):
-    return sorted((r["src_ip"], r["dst_ip"], r["ip_len"], r["ttl"]) for r in got)
+    return sorted((r["src_ip"], r["dst_ip"], r["ip_len"], r["ttl"], r["class"]) for r in got)
 
 
 def age(got):
@@ -256,7 +262,7 @@ def main(grescope):
     if not os.path.exists(SYSCTL) or subprocess.run(["dmesg"], capture_output=True).returncode:
         skip("the kernel's log is not to be had")
     before = open(SYSCTL).read()
-    want = sorted((s, d, n, t) for s, d, n, t, _ in packets())
+    want = wanted()
     bad = tested = 0
     if not shutil.which("ulogd"):
         print("ulogd: not installed")
