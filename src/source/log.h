@@ -43,6 +43,7 @@ enum log_time_kind {
 struct log_time {
 	uint8_t kind;        /* enum log_time_kind */
 	bool has_year, has_offset;
+	bool zone_unclear;   /* no offset: a zone was named, and by itself the name does not say which */
 	uint8_t month, day, hour, minute, second; /* 1-12, 1-31, ... ; checked against the calendar as far as the year is known */
 	int16_t year;
 	int32_t offset_s;    /* east of UTC is positive */
