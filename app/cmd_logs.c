@@ -27,7 +27,7 @@ static void put_clean(const char *text, size_t len)
 		putchar((unsigned char)text[i] < ' ' || text[i] == 0x7f || (unsigned char)text[i] >= 0x80 ? '?' : text[i]);
 }
 
-static void row_print(const struct gs_sighting *s)
+static void row_print(const struct gs_sighting *s, int32_t ip_id)
 {
 	char time[GS_TIME_TEXT_MAX], src[GS_ADDR_TEXT_MAX], dst[GS_ADDR_TEXT_MAX];
 	struct gs_sighting row = *s;
@@ -43,6 +43,8 @@ static void row_print(const struct gs_sighting *s)
 		printf("  length %u", row.ip_len);
 	if (row.has & GS_HAS_TTL)
 		printf("  ttl %u", row.ttl);
+	if (ip_id >= 0)
+		printf("  id %" PRId32, ip_id);
 	if (row.has & GS_HAS_DF)
 		printf("  %s", row.df ? "DF" : "no DF");
 	printf("  %s", gs_class_word(row.class_));
@@ -58,7 +60,7 @@ static bool line_print(void *arg, const struct gs_log_reading *r)
 		return true;
 	printf("%8" PRIu64 "  %-16s %-7s", r->line, r->format ? r->format : "-", gs_log_word(r->word));
 	if (r->word == GS_LOG_GRE)
-		row_print(r->sighting);
+		row_print(r->sighting, r->ip_id);
 	else if (r->word == GS_LOG_BAD)
 		printf("  %s", r->why);
 	else {

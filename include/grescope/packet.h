@@ -143,6 +143,7 @@ enum gs_has {
 	GS_HAS_IP_ID = 1u << 14,
 	GS_HAS_MACS = 1u << 15,    /* mac_off: inner Ethernet header */
 	GS_HAS_DF = 1u << 16,      /* df and fragment state known */
+	GS_HAS_ZERO_ID = 1u << 17, /* only of a sighting that a record made: its identification is known and 0. The number itself is not kept */
 };
 
 enum gs_checksum {

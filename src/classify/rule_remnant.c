@@ -6,7 +6,9 @@
  *
  * At a flood's rate it is a flood, whatever the inner source: the window says so (remnant_window).
  * A record without a packet (log, flow) can only tell lengths: IPv4 length 564, 578, 52 or 66, don't fragment. 578 is also what a log that counts Ethernet writes for 564, and 66 for
- * 52, so they do not tell greip from greeth. Never where the record says PPTP: its acknowledgements and short packets have these lengths too.
+ * 52, so they do not tell greip from greeth. Never where the record says PPTP: its acknowledgements and short packets have these lengths too. Never where it says that the
+ * identification is 0: a bot draws it, so that one packet in 65536 has that, but Linux writes 0 into a packet with DF whose number is left to it (PPTP in the kernel, headers
+ * made by a program; not the tunnels of ip_gre, which count).
  */
 #include "classify/mirai.h"
 #include "classify/rules.h"
@@ -52,7 +54,7 @@ static bool remnant_record(struct gs_sighting *s)
 {
 	const bool fixed_len = s->has & GS_HAS_IP_LEN && (s->packets <= 1 || s->bytes == (uint64_t)s->ip_len * s->packets);
 
-	if (!(s->has & GS_HAS_DF) || !s->df || !fixed_len || s->src.family == 6 || s->protocol != 47)
+	if (!(s->has & GS_HAS_DF) || !s->df || s->has & GS_HAS_ZERO_ID || !fixed_len || s->src.family == 6 || s->protocol != 47)
 		return false;
 	if (s->ip_len != 564 && s->ip_len != 578 && s->ip_len != 52 && s->ip_len != 66)
 		return false;
@@ -66,7 +68,7 @@ static bool remnant_record(struct gs_sighting *s)
 
 const struct gs_rule rule_remnant = {
 	.name = "remnant",
-	.source = "docs/forensics.md; martian blocks: RFC 1122 s3.2.1.3, RFC 1112 s4; observed in ISC diary, December 2016",
+	.source = "docs/forensics.md; martian blocks: RFC 1122 s3.2.1.3, RFC 1112 s4; observed in ISC diary, December 2016; identification 0: Linux, ip_select_ident in include/net/ip.h",
 	.wrong = "a tunnel whose inside forges such sources; a record of these lengths may be any packet of that length",
 	.evidence = GS_EVIDENCE(SHAPE) | GS_EVIDENCE(IP_ID) | GS_EVIDENCE(LENGTH) | GS_EVIDENCE(MARTIAN) | GS_EVIDENCE(RATE),
 	.packet = remnant,

@@ -54,10 +54,9 @@ enum source_match log_match_own(const struct gs_log_own *own, const uint8_t *sta
 		if (!nl && !whole && len < SOURCE_START_MAX) /* of longer lines the beginning has to do */
 			break;
 		const log_cell line = { p, (size_t)((nl ? nl : end) - p) };
-		struct log_line cut;
-		log_reader_line(lr, line, true);
+		const bool logged = log_reader_line(lr, line, true);
 		log_reader_next(lr, &r);
-		if ((r.word != LOG_NO && r.format != &log_unknown) || log_prefix(line, &cut))
+		if ((r.word != LOG_NO && r.format != &log_unknown) || logged)
 			m = MATCH_YES;
 		p = nl ? nl + 1 : end;
 	}
@@ -340,6 +339,7 @@ static bool line_tell(struct logs *l, log_cell line, bool (*take)(void *arg, con
 		told.word = (enum gs_log_word)r.word;
 		told.format = r.format ? r.format->name : NULL;
 		told.sighting = r.word == LOG_GRE ? &r.sighting : NULL;
+		told.ip_id = r.word == LOG_GRE ? r.ip_id : -1;
 		told.why = NULL;
 		if (r.word == LOG_BAD) {
 			log_sentence(&r, sentence);

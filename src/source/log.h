@@ -43,6 +43,7 @@ enum log_time_kind {
 struct log_time {
 	uint8_t kind;        /* enum log_time_kind */
 	bool has_year, has_offset;
+	bool zone_unclear;   /* no offset: a zone was named, and by itself the name does not say which */
 	uint8_t month, day, hour, minute, second; /* 1-12, 1-31, ... ; checked against the calendar as far as the year is known */
 	int16_t year;
 	int32_t offset_s;    /* east of UTC is positive */
@@ -67,6 +68,7 @@ struct log_row {
 	bool has_src, has_bytes;
 	struct log_time time;  /* starts as the line's; a format that has a better one replaces it (log_time_read) */
 	struct log_time end;   /* kind LOG_TIME_NONE: as `time`. For flows and sessions: their end */
+	int32_t ip_id;         /* IPv4 identification, for people; -1: the line does not tell it. log_set_ip_id */
 	int64_t duration_ns;   /* other than 0, where `end` is none: positive: `time` is the start, the end is that much later; negative: `time` is the
 	                        * end, the start was that much before */
 	const char *bad;       /* what cannot be understood: "source", "time", "protocol", ...; NULL while all is well */
@@ -94,7 +96,7 @@ extern const struct log_format *const log_formats[];
 extern const size_t log_formats_n;
 
 /* One per file of src/source/log/; listed in log_table.c in the order in which they are asked. */
-extern const struct log_format log_netfilter, log_filterlog, log_pflog, log_dshield, log_unknown;
+extern const struct log_format log_netfilter, log_ulogd, log_filterlog, log_pflog, log_dshield, log_unknown;
 extern const struct log_format log_asa, log_azure, log_cef, log_checkpoint, log_eve, log_fortigate, log_gcp, log_ios, log_junos, log_mikrotik, log_paloalto, log_sophos,
 	log_vpcflow, log_winfw, log_zeek;
 
@@ -122,6 +124,7 @@ void log_set_ip_len(struct log_row *row, log_cell c);   /* of one packet: IPv4 t
 void log_set_ip_payload(struct log_row *row, log_cell c); /* the same from the length behind a 20-octet IPv4 or a 40-octet IPv6 header; after log_set_src */
 void log_set_ttl(struct log_row *row, log_cell c);
 void log_set_df(struct log_row *row, bool df);          /* only where the format tells of DF whether it is set or not */
+void log_set_ip_id(struct log_row *row, log_cell c);    /* IPv4 identification, decimal */
 void log_set_flow(struct log_row *row);                 /* a record of many packets: fidelity `flow` */
 void log_set_key(struct log_row *row, log_cell c);      /* GRE key */
 /* GRE flags and version, protocol type: where an IDS or tcpdump decoded them */

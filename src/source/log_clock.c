@@ -96,6 +96,8 @@ const char *log_clock_read(struct log_clock *c, const struct log_time *t, struct
 	default:
 		break;
 	}
+	if (t->zone_unclear && !c->zone)
+		return "has a zone whose name may mean several: --tz says which";
 	why = year_of(c, t, &year);
 	if (why)
 		return why;

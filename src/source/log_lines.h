@@ -24,6 +24,7 @@ struct gs_log_reading {
 	enum gs_log_word word;
 	const char *format;                  /* NULL where the word is GS_LOG_NO */
 	const struct gs_sighting *sighting;  /* where it is GS_LOG_GRE, else NULL */
+	int32_t ip_id;                       /* IPv4 identification, where it is GS_LOG_GRE; -1: the line does not tell it */
 	const char *why;                     /* where it is GS_LOG_BAD: a sentence; else NULL */
 };
 

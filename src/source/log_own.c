@@ -12,9 +12,9 @@
 #define LITERAL_MIN 3
 #define LITERAL_MAX 64
 
-enum group { SRC, DST, PROTO, LEN, DATALEN, TTL, DF, PACKETS, BYTES, TIME, GROUPS };
+enum group { SRC, DST, PROTO, LEN, DATALEN, TTL, ID, DF, PACKETS, BYTES, TIME, GROUPS };
 
-static const char *const group_names[] = { "src", "dst", "proto", "len", "datalen", "ttl", "df", "packets", "bytes", "time" };
+static const char *const group_names[] = { "src", "dst", "proto", "len", "datalen", "ttl", "id", "df", "packets", "bytes", "time" };
 
 struct own_format {
 	struct log_format format; /* its name, for results */
@@ -337,6 +337,8 @@ enum log_word log_own_read(const struct gs_log_own *own, unsigned i, struct log_
 		log_set_ip_payload(row, c);
 	if (group_get(f, m, TTL, all, &c))
 		log_set_ttl(row, c);
+	if (group_get(f, m, ID, all, &c))
+		log_set_ip_id(row, c);
 	if (f->groups[DF])
 		log_set_df(row, group_get(f, m, DF, all, &c) && c.len > 0);
 	return LOG_GRE;

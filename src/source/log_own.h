@@ -4,7 +4,7 @@
  * The pattern is PCRE2's and is matched anywhere in a line as it stands in the file (anchor it with ^). One that contains, outside of brackets and alternatives, three or more plain
  * characters in a row is tried only on lines that have them: lines are found by search then, and not by matching each.
  * Groups: src (required); dst; proto (a line whose proto is not GRE is passed over; without the group every match is GRE); len (IP total length) or datalen (without the IP
- * header); ttl; df (matched at all: set); packets; bytes; time. Without time the syslog header's counts.
+ * header); ttl; id (IPv4 identification); df (matched at all: set); packets; bytes; time. Without time the syslog header's counts.
  * A match that takes too many steps is given up and its line counted as bad.
  */
 #ifndef GS_SOURCE_LOG_OWN_H

@@ -112,21 +112,39 @@ static bool unwrap(struct log_reader *lr)
 	return false;
 }
 
-void log_reader_line(struct log_reader *lr, log_cell line, bool all)
+/* What stands before an object where JSON comes in a stream: RFC 7464 (journalctl -o json-seq), server-sent events (-o json-sse). */
+static void stream_take(log_cell *line)
+{
+	if (log_starts(*line, "\x1e{"))
+		log_take(line, "\x1e");
+	else if (log_starts(*line, "data: {"))
+		log_take(line, "data: ");
+}
+
+bool log_reader_line(struct log_reader *lr, log_cell line, bool all)
 {
 	while (line.len && (line.text[line.len - 1] == '\r' || line.text[line.len - 1] == '\n'))
 		line.len--;
 	log_take(&line, "\xef\xbb\xbf"); /* files that editors and PowerShell wrote begin so */
-	log_prefix(line, &lr->line);
+	stream_take(&line);
+	const bool known = log_prefix(line, &lr->line);
 	lr->all = all;
 	lr->again = false;
 	lr->given = false;
-	unwrap(lr);
+	return unwrap(lr) || known;
+}
+
+/* Whether this is the message of a journal's entry whose time stands in another line: journalctl -o verbose, export, json-pretty. */
+static bool apart(const struct log_line *line)
+{
+	const log_cell text = log_trim(line->text);
+
+	return log_starts(text, "MESSAGE=") || log_starts(text, "\"MESSAGE\" : ");
 }
 
 static void row_start(struct log_row *row, const struct log_line *line)
 {
-	*row = (struct log_row){ .time = line->time };
+	*row = (struct log_row){ .time = line->time, .ip_id = -1 };
 	row->sighting.packets = row->sighting.sources = 1;
 	row->sighting.protocol = 47;
 	row->sighting.version = GS_SIGHTING_VERSION;
@@ -140,6 +158,8 @@ static const char *row_times(struct log_reader *lr, const struct log_row *row, s
 
 	*ret_cell = row->time.text;
 	const char *why = log_clock_read(&lr->clock, &row->time, &t);
+	if (row->time.kind == LOG_TIME_NONE && apart(&lr->line))
+		why = "is in another line: journalctl -o short-iso has both in one";
 	if (why && (lr->arrival.ns == INT64_MIN || (row->time.kind != LOG_TIME_NONE && row->time.kind != LOG_TIME_UPTIME)))
 		return why;
 	if (why)
@@ -188,6 +208,7 @@ static enum log_word answer(struct log_reader *lr, const struct log_format *f, e
 	ret->bad_cell = row->bad_cell;
 	if (word == LOG_GRE)
 		ret->sighting = row->sighting;
+	ret->ip_id = row->ip_id;
 	ret->both = row->both;
 	ret->rest = row->rest;
 	return word;

@@ -32,6 +32,7 @@ struct log_result {
 	enum log_word word;
 	const struct log_format *format; /* NULL where the word is LOG_NO */
 	struct gs_sighting sighting;     /* where it is LOG_GRE */
+	int32_t ip_id;                   /* as struct log_row has it */
 	const char *bad;                 /* where it is LOG_BAD: what ("time"), how it was written (may be empty), and why: NULL is "is none that grescope reads" */
 	log_cell bad_cell;
 	const char *why;
@@ -56,8 +57,11 @@ static inline void log_reader_block(struct log_reader *lr)
 }
 const uint8_t *log_reader_find(struct log_reader *lr, const uint8_t *p, const uint8_t *end);
 
-/* Starts a line (without its end). It must outlive the calls of log_reader_next for it. `all`: ask every format, needles or not. */
-void log_reader_line(struct log_reader *lr, log_cell line, bool all);
+/*
+ * Starts a line (without its end). It must outlive the calls of log_reader_next for it. `all`: ask every format, needles or not. Result: whether a logger's header or
+ * its JSON stands around the message: the line is a log's, whatever it says.
+ */
+bool log_reader_line(struct log_reader *lr, log_cell line, bool all);
 
 /* The next record of the line. True: *ret is filled. The first call for a line always gives one, LOG_NO perhaps. */
 bool log_reader_next(struct log_reader *lr, struct log_result *ret);

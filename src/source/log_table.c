@@ -6,7 +6,9 @@ static const struct log_format tables = { .name = "badpackets", .what = "tables:
 
 const struct log_format *const log_formats[] = {
 	&tables,
-	&log_netfilter, &log_filterlog,
+	&log_netfilter,
+	&log_ulogd,
+	&log_filterlog,
 	&log_pflog,
 	&log_asa,
 	&log_ios,

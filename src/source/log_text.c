@@ -333,6 +333,15 @@ void log_set_df(struct log_row *row, bool df)
 	row->sighting.has |= GS_HAS_DF;
 }
 
+void log_set_ip_id(struct log_row *row, log_cell c)
+{
+	uint64_t v;
+	if (!log_number(c, 65535, &v))
+		return;
+	row->ip_id = (int32_t)v;
+	row->sighting.has |= v == 0 ? GS_HAS_ZERO_ID : 0;
+}
+
 void log_set_flow(struct log_row *row)
 {
 	row->sighting.fidelity = GS_FIDELITY_FLOW;

@@ -2,7 +2,8 @@
  * log_time.c - times as logs write them
  *
  * Only forms that mean one thing: day and month as two numbers with slashes and the year behind are not read, since half the world writes them the other way
- * round. Zone names are read where they mean one thing: UTC, Europe's, the eight of RFC 5322 s4.3 (which are North American there), MSK and JST.
+ * round. Zone names are read where they mean one thing: UTC, Europe's, the eight of RFC 5322 s4.3 (which are North American there), MSK and JST. journalctl names the
+ * machine's own, wherever in the world that is: there other names, and three of the eight, are zones that are not known.
  */
 #include "source/log.h"
 
@@ -309,6 +310,30 @@ static bool epoch_take(struct reader *r, struct log_time *t)
 	return true;
 }
 
+/* journalctl -o short-full, with-unit: "Fri 2026-08-21 13:38:12 CEST fw ..."; no other log has both weekday and such a date. */
+static bool journal_form(const char *start, const char *end)
+{
+	struct reader r = { start, end };
+
+	return take_name(&r, WEEKDAYS) && end - r.p > 1 && r.p[0] == ' ' && is_digit(r.p[1]);
+}
+
+/* Its zone is always there, in the letters of the machine's own place: CST is China's as well, CDT Cuba's, PST that of the Philippines. */
+static void journal_zone(struct reader *r, const char *word, struct log_time *t)
+{
+	log_cell name = { word, 0 };
+
+	while (word + name.len < r->end && word[name.len] >= 'A' && word[name.len] <= 'Z')
+		name.len++;
+	const char *end = word + name.len;
+	if (name.len < 3 || end == r->end || *end != ' ' || (t->has_offset && !log_is(name, "cst") && !log_is(name, "cdt") && !log_is(name, "pst")))
+		return;
+	t->has_offset = false;
+	t->offset_s = 0;
+	t->zone_unclear = true;
+	r->p = end;
+}
+
 /* A time at the beginning. whole: what stands behind blanks may still belong to it. */
 static bool time_take(struct reader *r, bool whole, struct log_time *t)
 {
@@ -327,16 +352,19 @@ static bool time_take(struct reader *r, bool whole, struct log_time *t)
 	struct reader at = *r;
 	const bool blank = at.p < at.end && *at.p == ' ';
 	skip_blanks(&at);
+	const char *word = at.p;
+	const bool journal = !whole && blank && journal_form(start, r->end);
 	if (take_offset(&at, t))
 		*r = at;
 	else if (take_zone_name(&at, t)) {
 		const bool ends = at.p == at.end || *at.p == ':' || (!blank && (*at.p == ' ' || *at.p == ']'));
-		struct reader weekday = { start, r->end }; /* journalctl -o short-full: "Fri 2026-08-21 13:38:12 CEST fw ..." */
-		if (whole || ends || (blank && at.p < at.end && *at.p == ' ' && take_name(&weekday, WEEKDAYS)))
+		if (whole || ends || (journal && *at.p == ' '))
 			*r = at;
 		else
 			t->has_offset = false, t->offset_s = 0; /* a host's name, so far as anybody knows */
 	}
+	if (journal)
+		journal_zone(r, word, t);
 	if (whole && !t->has_year) {
 		at = *r;
 		skip_blanks(&at);

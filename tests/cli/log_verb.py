@@ -74,7 +74,7 @@ check("bad lines", p.returncode == 4 and "rows read 1, not understood 2," in p.s
 p = run("logs", "test", log)
 out = p.stdout.decode()
 check("logs test", p.returncode == 0 and out.count("\n") == 6 and "4 lines: 1 with GRE, 2 not understood, 0 of other protocols, 0 headings, 1 of no format" in out, out)
-check("logs test: a row", "2017-01-01T00:00:01.000Z  192.0.2.1 > 198.51.100.1  length 564  ttl 49  DF  remnant 10" in out, out)
+check("logs test: a row", "2017-01-01T00:00:01.000Z  192.0.2.1 > 198.51.100.1  length 564  ttl 49  id 5  DF  remnant 10" in out, out)
 check("logs test -v", "hello" in run("logs", "test", "-v", log).stdout.decode() and "hello" not in out)
 packed = put("bad.log.gz", gzip.compress(text.encode()), january)
 check("gzip", run("logs", "test", packed).stdout.decode().replace(".gz", "") == out)

@@ -72,6 +72,25 @@ def story():
     check("bots finds none", b"seed:" not in bots.stdout and b"pos:" not in bots.stdout, bots.stdout.decode())
 
 
+def identified():
+    """An identification of 0 speaks against a bot, wherever a line tells it."""
+    lines = {
+        "netfilter": "Nov 22 10:00:00 fw kernel: IN=eth0 OUT= SRC=192.0.2.1 DST=198.51.100.1 LEN=564 TOS=0x00 PREC=0x00 TTL=49 ID={} DF PROTO=47 ",
+        "ulogd": '{{"timestamp": "2026-11-22T10:00:00", "oob.family": 2, "ip.protocol": 47, "ip.ttl": 49, "ip.totlen": 564, "ip.id": {}, "ip.fragoff": 16384, '
+                 '"src_ip": "192.0.2.1", "dest_ip": "198.51.100.1"}}',
+        "filterlog": "Nov 22 10:00:00 fw filterlog[12]: 1,6,,1000000103,ix1,match,block,in,4,0x0,,54,{},0,DF,47,gre,564,192.0.2.1,198.51.100.1,datalength=544",
+        "pflog": "2026-11-22 10:00:00.000000 IP (tos 0x0, ttl 54, id {}, offset 0, flags [DF], proto GRE (47), length 564) 192.0.2.1 > 198.51.100.1: GREv0, length 544",
+        "mine": "2026-11-22 10:00:00 DENY 192.0.2.1 len=564 id={} DF",
+    }
+    own = put("id.conf", "[log-format mine]\npattern = ^(?<time>.{19}) DENY (?<src>\\S+) len=(?<len>\\d+) id=(?<id>\\d+) (?<df>DF)?\n")
+    for name, line in lines.items():
+        path = put(f"id-{name}.log", "".join(line.format(i) + "\n" for i in (0, 1, 65535)))
+        p = export("--config", own, path)
+        check(f"{name}: identification 0 is no remnant", [x["class"] for x in rows(p)] == ["unknown", "remnant", "remnant"], p.stdout.decode() + p.stderr.decode())
+        out = run("logs", "test", "--config", own, path).stdout.decode()
+        check(f"{name}: logs test shows it", all(f"  id {i}  DF  {c}" in out for i, c in ((0, "unknown"), (1, "remnant 10"), (65535, "remnant 10"))), out)
+
+
 # ---- hostile files ----
 
 def piped(parts):
@@ -120,6 +139,10 @@ def odd():
     tuples = ('"1795341601599,192.0.2.1,10.0.0.6,443,443,6,I,D,NX,0,0,0,0",' * 9 + '"1795341601599,192.0.2.1,10.0.0.6,0,0,47,I,D,NX,0,0,0,0",') * 1500
     reads("a file that is one line, as clouds write them", put("azure.json", '{"records":[{"flowRecords":{"flows":[{"flowGroups":[{"flowTuples":[' + tuples + "]}]}]}}]}"),
           (1500, 0, 0))
+    other = '{"__REALTIME_TIMESTAMP":"1795341600000000","_HOSTNAME":"fw","SYSLOG_IDENTIFIER":"sshd","MESSAGE":"Connection closed"}\n'
+    gre = other.replace("sshd", "kernel").replace("Connection closed", "IN=eth0 OUT= SRC=192.0.2.1 DST=198.51.100.1 LEN=564 TTL=49 ID=7 DF PROTO=47 ")
+    for form, before in (("json", ""), ("json-seq", "\x1e"), ("json-sse", "data: ")):
+        reads(f"journalctl -o {form}: a long way to the first packet", put(f"journal.{form}", (before + other) * 2000 + before + gre), (1, 0, 0))
     reads("gzip", put("good.log.gz", gzip.compress(GOOD.encode())), (2, 0, 0))
     p = reads("gzip in the middle", put("middle.log", GOOD.encode() + gzip.compress(GOOD.encode() * 50) + b"\n" + GOOD.encode()), (4, 1, 0), "gzip")
     check("gzip in the middle is not a success", p.returncode != 0, p.returncode)
@@ -138,6 +161,7 @@ def odd():
 
 
 story()
+identified()
 odd()
 monsters()
 end()

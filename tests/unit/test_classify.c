@@ -187,6 +187,12 @@ static void lengths_in_records(void **state)
 		s = record(lengths[i] + 1);
 		gs_classify_record(&s);
 		assert_int_equal(s.class_, GS_CLASS_UNKNOWN);
+		/* identification 0 */
+		s = record(lengths[i]);
+		s.has |= GS_HAS_ZERO_ID;
+		gs_classify_record(&s);
+		assert_int_equal(s.class_, GS_CLASS_UNKNOWN);
+		assert_true(s.evidence == 0);
 		/* may be fragmented; not known whether it may; lengths that differ; PPTP; IPv6 */
 		s = record(lengths[i]);
 		s.df = 0;

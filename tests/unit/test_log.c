@@ -42,6 +42,8 @@ static void time_text(const struct log_time *t, char *out, size_t size)
 		snprintf(year, sizeof year, "%d", t->year);
 	if (t->has_offset)
 		snprintf(offset, sizeof offset, " %+d", t->offset_s);
+	if (t->zone_unclear)
+		strcat(offset, " unclear");
 	snprintf(out, size, "%s-%02u-%02u %02u:%02u:%02u.%u%s", year, t->month, t->day, t->hour, t->minute, t->second, t->ns, offset);
 }
 
@@ -130,6 +132,11 @@ static void prefixes(void **state)
 		{ "8,,,1000000103,ix2,match", "none", "", "", "8,,,1000000103,ix2,match", false },
 		{ "1459837383.123456 fw kernel: IN=", "epoch 1459837383123456000", "fw", "kernel", "IN=", true },
 		{ "Jun  3 12:57:34 fw kernel: message repeated 2 times: [ [ 3.123] IN=eth0 ]", "--06-03 12:57:34.0", "fw", "kernel", "IN=eth0 ", true },
+		{ "Fri 2026-08-21 13:38:12 CEST fw kernel: IN=eth0", "2026-08-21 13:38:12.0 +7200", "fw", "kernel", "IN=eth0", true },
+		{ "Fri 2026-08-21 13:38:12 IST fw kernel: IN=eth0", "2026-08-21 13:38:12.0 unclear", "fw", "kernel", "IN=eth0", true },
+		{ "Fri 2026-08-21 13:38:12 CST fw kernel: IN=eth0", "2026-08-21 13:38:12.0 unclear", "fw", "kernel", "IN=eth0", true },
+		{ "Fri 2026-08-21 13:38:12 +0545 fw kernel: IN=eth0", "2026-08-21 13:38:12.0 +20700", "fw", "kernel", "IN=eth0", true },
+		{ "Fri 2026-08-21 13:38:12 fw kernel: IN=eth0", "2026-08-21 13:38:12.0", "fw", "kernel", "IN=eth0", true },
 		{ "some words", "none", "", "", "some words", false },
 		{ "", "none", "", "", "", false },
 		{ "<999999>x", "none", "", "", "<999999>x", false },

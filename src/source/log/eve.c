@@ -7,7 +7,7 @@
  * proto is a name of /etc/protocols, or its number where that file is missing: "047" before Suricata 6, then "47".
  *
  * Evidence by event_type: flow: packets of both directions (one row each), start and end. netflow: packets of one direction, start, end,
- * lowest and highest TTL. drop: one packet with its IP length (IPv6: that of the payload) and TTL. alert, anomaly and others: one packet.
+ * lowest and highest TTL. drop: one packet with its IP length (IPv6: that of the payload), TTL and identification. alert, anomaly and others: one packet.
  * An alert on what lies inside a tunnel has the inner addresses outside, and those of the tunnel in "tunnel": where that names GRE they
  * are the record, and the others are what is inside. Octets count whole frames: they are left out. No DF. Traps: an alert carries counts
  * of its flow so far: not read. One packet can have alerts, a drop and be part of a flow: each is a record; who wants packets once logs
@@ -35,6 +35,7 @@ enum {
 	TTL_MAX,
 	DROP_LEN,
 	DROP_TTL,
+	DROP_ID,
 	DROP_HOPS,
 	TUN_SRC,
 	TUN_DST,
@@ -45,7 +46,7 @@ enum {
 static const char *const paths[FIELDS] = {
 	"timestamp",  "event_type", "src_ip",        "dest_ip",       "proto",          "flow.pkts_toserver", "flow.pkts_toclient",
 	"flow.start", "flow.end",   "netflow.pkts",  "netflow.start", "netflow.end",    "netflow.min_ttl",    "netflow.max_ttl",
-	"drop.len",   "drop.ttl",   "drop.hoplimit", "tunnel.src_ip", "tunnel.dest_ip", "tunnel.proto"
+	"drop.len",   "drop.ttl",   "drop.ipid",     "drop.hoplimit", "tunnel.src_ip",  "tunnel.dest_ip",     "tunnel.proto"
 };
 
 static bool times_set(struct log_row *row, log_cell start, log_cell end)
@@ -75,6 +76,7 @@ static enum log_word drop(struct log_row *row, const log_cell *c)
 	} else {
 		log_set_ip_len(row, c[DROP_LEN]);
 		log_set_ttl(row, c[DROP_TTL]);
+		log_set_ip_id(row, c[DROP_ID]);
 	}
 	return LOG_GRE;
 }

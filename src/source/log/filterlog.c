@@ -9,16 +9,22 @@
  *
  * Source: Netgate documentation, "Raw Filter Log Format"; filterlog's sources for IPv6's length.
  */
-#include "source/log.h"
+#include "source/log/record.h"
 
 #define CELLS 24
 
 static const char *const needles[] = { ",47,", ",gre,", NULL };
 
+/* Between commas, as filterlog writes it and the needles want it. A cell with another behind it and one before it. */
+static enum log_proto protocol_read(log_cell c)
+{
+	return c.text[-1] == ',' && c.text[c.len] == ',' ? log_gre(c) : c.len ? LOG_PROTO_OTHER : LOG_PROTO_NONE;
+}
+
 static enum log_word fields_read(struct log_row *row, const log_cell *c, bool six)
 {
 	const log_cell *tail = six ? c + 12 : c + 15; /* both forms of the protocol, then length, source, destination */
-	const enum log_proto a = log_protocol(tail[0]), b = log_protocol(tail[1]);
+	const enum log_proto a = protocol_read(tail[0]), b = protocol_read(tail[1]);
 
 	if (a != LOG_PROTO_GRE && b != LOG_PROTO_GRE)
 		return LOG_OTHER;
@@ -33,8 +39,10 @@ static enum log_word fields_read(struct log_row *row, const log_cell *c, bool si
 	else
 		log_set_ip_len(row, tail[2]);
 	log_set_ttl(row, c[11]);
-	if (!six)
+	if (!six) {
+		log_set_ip_id(row, c[12]);
 		log_set_df(row, log_is(c[14], "DF"));
+	}
 	return LOG_GRE;
 }
 
@@ -56,7 +64,7 @@ static enum log_word filterlog_read(const struct log_line *line, void *state, st
 		return LOG_NO;
 	if (n < (six ? 17 : 20)) {
 		for (int i = 9; i < n; i++)
-			if (log_is(c[i], "47") && i + 1 < n && log_is(c[i + 1], "gre"))
+			if (i + 1 < n && protocol_read(c[i]) == LOG_PROTO_GRE && log_is(c[i + 1], "gre"))
 				return row->why = "ends too soon", log_fail(row, "line", text), LOG_BAD;
 		return LOG_OTHER;
 	}

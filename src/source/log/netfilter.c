@@ -42,8 +42,8 @@ static const char *packet_find(log_cell c)
 }
 
 struct packet {
-	log_cell src, dst, len, ttl, proto;
-	bool has_id, df, twice; /* twice: a field that a packet has once came again */
+	log_cell src, dst, len, ttl, id, proto;
+	bool df, twice; /* twice: a field that a packet has once came again */
 };
 
 static void field_keep(struct packet *k, log_cell *field, log_cell value)
@@ -60,7 +60,8 @@ static bool field_read(struct packet *k, const char *key, const char *equals, co
 
 	switch (equals - key) {
 	case 2:
-		k->has_id |= memcmp(key, "ID", 2) == 0;
+		if (memcmp(key, "ID", 2) == 0 && !k->id.text)
+			k->id = value;
 		break;
 	case 3:
 		if (memcmp(key, "SRC", 3) == 0)
@@ -118,7 +119,7 @@ static log_cell packet_walk(log_cell c, struct packet *k)
 			const char *next = packet_find(behind);
 			return log_from(c, next ? next : end);
 		}
-		if (k->has_id && !flags)
+		if (k->id.text && !flags)
 			flags = stop;
 	}
 	return log_from(c, end);
@@ -140,8 +141,10 @@ static enum log_word read_packet(const struct packet *k, struct log_row *row)
 		return LOG_BAD;
 	log_set_ip_len(row, k->len);
 	log_set_ttl(row, k->ttl);
-	if (row->sighting.src.family == 4 && k->has_id)
+	if (row->sighting.src.family == 4 && k->id.text) {
+		log_set_ip_id(row, k->id);
 		log_set_df(row, k->df);
+	}
 	return LOG_GRE;
 }
 

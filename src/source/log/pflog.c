@@ -56,6 +56,7 @@ static void lengths_read(struct log_row *row, log_cell head, log_cell behind)
 
 	if (total.len && !six.len) {
 		log_set_ip_len(row, total);
+		log_set_ip_id(row, header_word(head, ", id "));
 		log_set_df(row, log_find(head, "flags [DF") != NULL);
 	} else if (six.len) {
 		log_set_ip_payload(row, six);

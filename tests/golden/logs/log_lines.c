@@ -16,8 +16,9 @@
 
 static const char *const words[] = { [LOG_NO] = "no", [LOG_OTHER] = "other", [LOG_GRE] = "GRE", [LOG_BAD] = "bad", [LOG_HEADING] = "heading" };
 
-static void print_row(const struct gs_sighting *s)
+static void print_row(const struct log_result *r)
 {
+	const struct gs_sighting *s = &r->sighting;
 	char src[GS_ADDR_TEXT_MAX], dst[GS_ADDR_TEXT_MAX], first[GS_TIME_TEXT_MAX], last[GS_TIME_TEXT_MAX];
 
 	gs_addr_format(&s->src, src);
@@ -34,6 +35,8 @@ static void print_row(const struct gs_sighting *s)
 		printf(" ip_len %u", s->ip_len);
 	if (s->has & GS_HAS_TTL)
 		printf(" ttl %u to %u", s->ttl_min, s->ttl_max);
+	if (r->ip_id >= 0)
+		printf(" id %" PRId32 "%s", r->ip_id, s->has & GS_HAS_ZERO_ID ? " (zero)" : "");
 	if (s->has & GS_HAS_DF)
 		printf(" df %u", s->df);
 	if (s->has & GS_HAS_INNER) {
@@ -61,7 +64,7 @@ static unsigned line_read(struct log_reader *lr, log_cell line, bool all, unsign
 		if (r.format && r.word != LOG_BAD)
 			printf(" %s", r.format->name);
 		if (r.word == LOG_GRE)
-			print_row(&r.sighting);
+			print_row(&r);
 		if (r.word == LOG_BAD) {
 			log_sentence(&r, sentence);
 			printf(" %s", sentence);
