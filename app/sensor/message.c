@@ -155,14 +155,12 @@ static bool text_good(const char *text, size_t size)
 
 bool sighting_check(const struct gs_sighting *s, struct gs_time now, const char **why)
 {
-	const uint32_t all_has = (GS_HAS_DF << 1) - 1;
-
 	if (s->version != GS_SIGHTING_VERSION)
 		return not(why, "another version");
 	if (s->class_ >= GS_CLASS_COUNT || s->via > GS_VIA_UDP || s->fidelity >= GS_FIDELITY_COUNT || s->stop >= GS_STOP_COUNT || s->bot_kind > GS_BOT_POSITION ||
 	    s->byte_order > GS_BOT_BIG || s->confidence > 100 || s->df > 1)
 		return not(why, "a number that stands for nothing");
-	if (s->has & ~all_has || s->evidence >> GS_EVIDENCE_COUNT || s->flags & ~(GS_SIGHTING_FOLDED | GS_SIGHTING_DST_FOLDED))
+	if (s->has & ~GS_HAS_ALL || s->evidence >> GS_EVIDENCE_COUNT || s->flags & ~(GS_SIGHTING_FOLDED | GS_SIGHTING_DST_FOLDED))
 		return not(why, "a flag that stands for nothing");
 	if (!addr_good(&s->src) || !addr_good(&s->dst) || !addr_good(&s->inner_src) || !addr_good(&s->inner_dst))
 		return not(why, "an address that is none");

@@ -145,6 +145,7 @@ enum gs_has {
 	GS_HAS_DF = 1u << 16,      /* df and fragment state known */
 	GS_HAS_ZERO_ID = 1u << 17, /* only of a sighting that a record made: its identification is known and 0. The number itself is not kept */
 };
+#define GS_HAS_ALL ((1u << 18) - 1) /* every bit that stands for something */
 
 enum gs_checksum {
 	GS_CHECKSUM_ABSENT = 0,

@@ -130,6 +130,8 @@ write(text[:60])
 time.sleep(0.5)
 write(text[60:])
 comes_to("a line in two pieces is one", 1)
+write(line(source(8)).replace("ID=51958", "ID=0"))
+comes_to("an identification of 0 is one, too", 1)
 os.rename(log, log + ".1")
 write("".join(line(source(i)) for i in range(10)), log + ".1")    # who writes still has the old one
 write("".join(line(source(i)) for i in range(300)))
