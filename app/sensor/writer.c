@@ -23,6 +23,7 @@
 #define COMMIT_MS 1000
 #define COMMIT_ROWS 65536u
 #define ROUND_MESSAGES 64       /* of one engine between two looks at the others */
+#define PEER_END_ROUNDS 1024     /* a dead engine says no more than its socket held */
 #define SETTLE_S 300            /* rollups are brought up to the last row so often */
 #define DATABASES_S 60          /* looked at for new editions */
 #define ROOM_STEPS 16           /* of pruning, when there is no room */
@@ -40,6 +41,7 @@ struct bots {
 struct peer {
 	int fd;                 /* -1: no engine here */
 	uint64_t taken, told;   /* seq of the last message taken, and acknowledged */
+	uint64_t before;        /* seq of the last one taken of engines of this number that are gone */
 	uint64_t open;          /* packets in its open windows, as far as is known */
 	bool ended, epoch_done, asked;
 	struct bots bots;
@@ -309,7 +311,7 @@ static int sightings_take(struct writer *w, struct peer *p, struct gs_error *err
 {
 	struct gs_sighting *s = w->in.body.sightings;
 	const size_t n = message_count(&w->in);
-	uint64_t packets = 0, bytes = 0;
+	uint64_t packets = 0, bytes = 0, counted = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		s[i].sensor = w->sensor;
@@ -317,11 +319,12 @@ static int sightings_take(struct writer *w, struct peer *p, struct gs_error *err
 			continue;
 		packets += s[i].packets;
 		bytes += s[i].bytes;
+		counted += s[i].fidelity == GS_FIDELITY_SAMPLED ? s[i].packets : 0; /* were in no window */
 	}
 	int r = w->sink.take(w->sink.arg, s, n, err);
 	if (r < 0)
 		return r;
-	p->open -= packets < p->open ? packets : p->open;
+	p->open -= packets - counted < p->open ? packets - counted : p->open;
 	w->rows_since += n;
 	w->run.sightings += n;
 	w->run.packets += packets;
@@ -434,37 +437,54 @@ static void databases_again(struct writer *w, bool asked)
 	told(w, NOTICE_INFO, 0, "databases.new", "the databases of networks and places were read again");
 }
 
-static void peer_new(struct writer *w)
+/* The engine before is dead, and what it said before that is still to be heard: its successor wants to know where it ended. */
+static int peer_end(struct writer *w, unsigned e, struct gs_error *err)
+{
+	struct peer *p = &w->peers[e];
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && p->fd >= 0 && i < PEER_END_ROUNDS; i++) {
+		p->epoch_done = false;
+		r = peer_listen(w, e, err);
+	}
+	if (p->fd >= 0)
+		peer_leave(w, e);
+	return r;
+}
+
+static int peer_new(struct writer *w, struct gs_error *err)
 {
 	const unsigned e = w->in.body.peer.number;
+	const int fd = w->in.fd;
 
 	if (w->in.body.peer.role == ROLE_TELLER) {
 		if (w->teller >= 0)
 			close(w->teller);
-		w->teller = w->in.fd;
-		return;
+		w->teller = fd;
+		return 0;
 	}
 	if (w->in.body.peer.role != ROLE_ENGINE || e >= w->s->n_engines) {
-		close(w->in.fd);
-		return;
+		close(fd);
+		return 0;
 	}
-	if (w->peers[e].fd >= 0)
-		peer_leave(w, e);
-	w->peers[e] = (struct peer){ .fd = w->in.fd };
-	(void)message_send(w->in.fd, MESSAGE_HELLO_, 0, &w->committed, sizeof w->committed, -1);
+	const int r = w->peers[e].fd >= 0 ? peer_end(w, e, err) : 0;
+	w->peers[e] = (struct peer){ .fd = fd, .before = w->peers[e].taken ? w->peers[e].taken : w->peers[e].before };
+	if (r == 0) /* else another writer will say it */
+		(void)message_send(fd, MESSAGE_HELLO_, w->peers[e].before, &w->committed, sizeof w->committed, -1);
+	return r;
 }
 
-static void parent_listen(struct writer *w)
+static int parent_listen(struct writer *w, struct gs_error *err)
 {
-	int r;
+	int r, trouble = 0;
 
-	while ((r = message_receive(w->control, &w->in)) == MESSAGE_DONE) {
+	while (trouble == 0 && (r = message_receive(w->control, &w->in)) == MESSAGE_DONE) {
 		if (!message_check(&w->in, (struct gs_time){ 0 }, NULL)) {
 			r = MESSAGE_BAD;
 			break;
 		}
 		if (w->in.head.type == MESSAGE_PEER_)
-			peer_new(w);
+			trouble = peer_new(w, err);
 		else if (w->in.head.type == MESSAGE_STOP_)
 			w->stop = true;
 		else if (w->in.head.type == MESSAGE_RELOAD_)
@@ -472,10 +492,11 @@ static void parent_listen(struct writer *w)
 		else if (w->in.head.type == MESSAGE_LIMITS_)
 			retention_init(&w->retention, w->in.body.limits.retention_age_s, w->in.body.limits.retention_bytes);
 	}
-	if (r < 0) { /* the parent is gone: engines end too, and say so */
+	if (trouble == 0 && r < 0) { /* the parent is gone: engines end too, and say so */
 		w->control = -1;
 		w->stop = true;
 	}
+	return trouble;
 }
 
 /* ---- once a second ---- */
@@ -555,8 +576,8 @@ static int rounds(struct writer *w, struct gs_error *err)
 		for (unsigned e = 0; r == 0 && e < w->s->n_engines; e++)
 			if (p[e + 1].revents)
 				r = peer_listen(w, e, err);
-		if (p[0].revents)
-			parent_listen(w);
+		if (r == 0 && p[0].revents)
+			r = parent_listen(w, err);
 		if (r == 0)
 			r = epoch_work(w, err);
 		/* an engine that has said END waits for nothing but this */
