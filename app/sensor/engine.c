@@ -13,6 +13,7 @@
 #include "pipeline/corridor.h"
 #include "sensor/engine_logs.h"
 #include "sensor/fast.h"
+#include "sensor/held.h"
 #include "sensor/outbox.h"
 #include "source/iface.h"
 #include "source/keep_pcap.h"
@@ -42,6 +43,8 @@ struct engine {
 	/* one of the three */
 	struct gs_live *live;          /* the ring */
 	struct fast *fast;             /* the fast path */
+	struct held left;              /* by the engine before, until it is taken over */
+	bool begun;
 	struct logs *logs;
 	struct gs_ifaces *ifaces;
 	struct gs_watch *watch;
@@ -401,6 +404,15 @@ static void peer_take(struct engine *e)
 	}
 }
 
+/* What the engine before left is sent before this one begins, and no other time. */
+static void left_take(struct engine *e)
+{
+	if (!e->begun)
+		held_take(&e->left, &e->in);
+	else if (e->in.fd >= 0)
+		close(e->in.fd);
+}
+
 static void parent_listen(struct engine *e)
 {
 	int r;
@@ -416,6 +428,8 @@ static void parent_listen(struct engine *e)
 			e->stop = true;
 		else if (e->in.head.type == MESSAGE_OPENED_)
 			evidence_take(e);
+		else if (e->in.head.type == MESSAGE_HOLD_)
+			left_take(e);
 	}
 	if (r < 0) { /* the parent is gone: what is here still goes to the writer */
 		e->control = -1;
@@ -429,6 +443,14 @@ static void writer_leave(struct engine *e)
 		close(e->writer);
 	e->writer = -1;
 	outbox_connect(e->out, -1);
+}
+
+/* What the kernel counted, as soon as it is known where the engine before ended. */
+static int counts_take(struct engine *e, bool now, struct gs_error *err)
+{
+	struct handed_sum before;
+
+	return outbox_settled(e->out, now, &before) ? fast_counts(e->fast, &before, err) : 0;
 }
 
 static int writer_listen(struct engine *e, struct gs_error *err)
@@ -451,7 +473,9 @@ static int writer_listen(struct engine *e, struct gs_error *err)
 			writer_leave(e);
 			return 0;
 		}
-		if (again) /* another writer, another input: what this one's list of processes holds was told to the last one */
+		if (r == 0 && e->fast && e->in.head.type == MESSAGE_HELLO_) /* of what is read now most samples are gone with the engine before; what comes is sampled anew */
+			r = counts_take(e, false, err);
+		if (r == 0 && again) /* another writer, another input: what this one's list of processes holds was told to the last one */
 			r = bots_forget(e, err);
 	}
 	e->behind |= e->logs != NULL; /* there may be room for what waited in files */
@@ -528,6 +552,11 @@ static void link_look(struct engine *e)
 
 	if (r == GS_ERR_NOENT)
 		news(e, GS_LIVE_GONE, err.text);
+	if (r == 0 && s.ifindex != fast_ifindex(e->fast)) { /* removed, and made anew */
+		snprintf(text, sizeof text, "%s: the interface is another one by now", name);
+		news(e, GS_LIVE_GONE, text);
+		return;
+	}
 	if (r < 0 || s.up == (e->link == LINK_UP))
 		return;
 	snprintf(text, sizeof text, "%s: the interface is %s", name, s.up ? "up again" : "down");
@@ -583,7 +612,7 @@ static int second(struct engine *e, struct gs_error *err)
 	if (r == 0 && !e->behind) /* a ring that is full of the past decides by its packets */
 		r = gs_corridor_advance(e->corridor, (struct gs_time){ clock_wall_ns() - SENSOR_LATE_NS }, err);
 	if (r == 0 && e->fast)
-		r = fast_counts(e->fast, err);
+		r = counts_take(e, false, err);
 	losses_look(e);
 	link_look(e);
 	if (++e->seconds % BOTS_EVERY_S == 0)
@@ -649,7 +678,7 @@ static int drain(struct engine *e, struct gs_error *err)
 		do
 			r = fast_frames(e->fast, e->corridor, ROUND_BATCHES, &e->behind, err);
 		while (r == 0 && e->behind && clock_steady_ms() < until);
-		return r < 0 ? r : fast_counts(e->fast, err);
+		return r < 0 ? r : counts_take(e, true, err);
 	}
 	while (r == 0 && e->logs && e->behind && clock_steady_ms() < until) {
 		round_put(e, false);
@@ -698,6 +727,36 @@ static void finish(struct engine *e)
 	}
 }
 
+static void hold(struct engine *e, unsigned part, int fd)
+{
+	const struct message_hold m = { .part = part };
+
+	(void)message_send(e->control, MESSAGE_HOLD_, 0, &m, sizeof m, fd);
+}
+
+/* What the engine before left, where there is any and it is of use; else a new one, which is given to the parent to hold. */
+static int fast_begin(struct engine *e, const struct fast_options *fo, struct gs_error *err)
+{
+	int part[HELD_PARTS], r = 0;
+
+	if (held_whole(&e->left))
+		r = fast_adopt(fo, e->left.part, &e->fast, err);
+	if (e->fast)
+		return 0;
+	if (r < 0)
+		child_notice(e->control, ROLE_ENGINE, e->number, NOTICE_WARNING, 0, "capture.fast_path", "%s; the fast path is opened anew, and what was counted meanwhile is lost", err->text);
+	*err = (struct gs_error){ 0 };
+	held_let_go(&e->left); /* both hands, or its program still hangs there */
+	hold(e, 0, -1);
+	r = fast_open(fo, &e->fast, err);
+	if (r < 0)
+		return r;
+	fast_parts(e->fast, part);
+	for (unsigned i = 0; i < HELD_PARTS; i++)
+		hold(e, i, part[i]);
+	return 0;
+}
+
 /* The fast path where it is asked for, else the ring. Who wants counting gets it from the ring too; who wants dropping, only from the fast path. */
 static int capture_open(struct engine *e, const struct gs_live_options *lo, struct gs_error *err)
 {
@@ -707,7 +766,7 @@ static int capture_open(struct engine *e, const struct gs_live_options *lo, stru
 
 	if (c->fast_path == FAST_PATH_OFF)
 		return gs_live_open(lo, &e->live, err);
-	int r = fast_open(&fo, &e->fast, err);
+	int r = fast_begin(e, &fo, err);
 	if (r == 0 || r == GS_ERR_NOENT || c->fast_path == FAST_PATH_DROP)
 		return r;
 	child_notice(e->control, ROLE_ENGINE, e->number, NOTICE_WARNING, 0, "capture.fast_path", "%s; the packet ring is used instead", err->text);
@@ -764,6 +823,8 @@ static int opened(struct engine *e, struct gs_error *err)
 	}
 	if (r == 0)
 		r = outbox_new(memory / 8 * 2, e->s->hash_seed, &e->out, err);
+	if (r == 0 && e->fast)
+		outbox_note(e->out, fast_handed(e->fast), fast_adopted(e->fast));
 	if (r == 0)
 		e->to_outbox = outbox_sink(e->out);
 	return r;
@@ -794,6 +855,9 @@ int engine_run(const struct sensor *s, unsigned number, int control)
 	e->number = number;
 	e->control = control;
 	e->writer = e->teller = -1;
+	held_init(&e->left);
+	parent_listen(e);
+	e->begun = true;
 	int r = opened(e, &err);
 	if (r == 0)
 		r = closed_in(e, &err);

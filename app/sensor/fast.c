@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
 #define TRIES 4
 #define PAUSE_NS 100000000
@@ -19,6 +20,10 @@
 struct fast {
 	struct gs_xdp *xdp;
 	struct gs_counted *counted;
+	struct handed *handed;
+	int handed_fd;
+	bool resumed;          /* it is known where the engine before ended */
+	uint64_t lost_before;
 	void (*sampled)(void *arg, const struct gs_frame *f);
 	void *sampled_arg;
 	struct gs_time round; /* when it began */
@@ -56,20 +61,44 @@ static void clock_set(struct fast *f)
 	gs_xdp_clock(f->xdp, clock_wall_ns() - ((int64_t)t.tv_sec * GS_NS_PER_S + t.tv_nsec));
 }
 
+static int begin(const struct fast_options *o, struct fast **ret, struct gs_error *err)
+{
+	struct fast *f = calloc(1, sizeof *f);
+
+	if (!f)
+		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
+	f->handed_fd = -1;
+	f->sampled = o->sampled;
+	f->sampled_arg = o->sampled_arg;
+	f->round.ns = clock_wall_ns();
+	*ret = f;
+	return gs_counted_new(o->memory_bytes, o->hash_seed, 0, &o->sink, &f->counted, err);
+}
+
+static void give_up(struct fast *f)
+{
+	if (!f)
+		return;
+	gs_counted_free(f->counted);
+	gs_xdp_close(f->xdp);
+	if (f->handed_fd >= 0)
+		close(f->handed_fd);
+	free(f);
+}
+
 int fast_open(const struct fast_options *o, struct fast **ret, struct gs_error *err)
 {
 	const struct gs_xdp_options xo = { .interface = o->interface, .drop = o->config->fast_path == FAST_PATH_DROP };
 	const char *why = unfit(o);
-	struct fast *f;
+	struct fast *f = NULL;
 
 	if (why)
 		return gs_fail(err, GS_ERR_CONFIG, "%s: not on the fast path: %s", o->interface, why);
 	if (!kernel_lets_read())
 		return gs_fail(err, GS_ERR_USAGE, "%s: the fast path of a sensor needs Linux 5.19", o->interface);
-	f = calloc(1, sizeof *f);
-	if (!f)
-		return gs_fail(err, GS_ERR_NOMEM, "out of memory");
-	int r = gs_counted_new(o->memory_bytes, o->hash_seed, 0, &o->sink, &f->counted, err);
+	int r = begin(o, &f, err);
+	if (r == 0)
+		r = handed_new(&f->handed_fd, &f->handed, err);
 	if (r == 0)
 		r = gs_xdp_open(&xo, &f->xdp, err);
 	for (unsigned i = 0; r == GS_ERR_USAGE && i < TRIES; i++) { /* the program of an engine that died hangs there a moment longer */
@@ -78,16 +107,59 @@ int fast_open(const struct fast_options *o, struct fast **ret, struct gs_error *
 		r = gs_xdp_open(&xo, &f->xdp, err);
 	}
 	if (r < 0) {
-		gs_counted_free(f->counted);
-		free(f);
+		give_up(f);
 		return r;
 	}
-	f->sampled = o->sampled;
-	f->sampled_arg = o->sampled_arg;
-	f->round.ns = clock_wall_ns();
 	clock_set(f);
 	*ret = f;
 	return 0;
+}
+
+int fast_adopt(const struct fast_options *o, const int part[HELD_PARTS], struct fast **ret, struct gs_error *err)
+{
+	const struct gs_xdp_options xo = { .interface = o->interface };
+	struct fast *f = NULL;
+	int r = begin(o, &f, err);
+
+	if (r == 0)
+		r = handed_adopt(part[HELD_HANDED], &f->handed, err);
+	if (r == 0)
+		r = gs_xdp_adopt(&xo, part, &f->xdp, err);
+	if (r < 0) {
+		give_up(f);
+		return r;
+	}
+	f->handed_fd = part[HELD_HANDED];
+	clock_set(f);
+	*ret = f;
+	return 0;
+}
+
+void fast_parts(const struct fast *f, int ret_part[HELD_PARTS])
+{
+	gs_xdp_parts(f->xdp, ret_part);
+	ret_part[HELD_HANDED] = f->handed_fd;
+}
+
+struct handed *fast_handed(const struct fast *f)
+{
+	return f->handed;
+}
+
+bool fast_adopted(const struct fast *f)
+{
+	struct gs_xdp_info i;
+
+	gs_xdp_info(f->xdp, &i);
+	return i.adopted;
+}
+
+int fast_ifindex(const struct fast *f)
+{
+	struct gs_xdp_info i;
+
+	gs_xdp_info(f->xdp, &i);
+	return i.ifindex;
 }
 
 int fast_fd(const struct fast *f)
@@ -100,7 +172,10 @@ void fast_info(const struct fast *f, char *text, size_t size)
 	struct gs_xdp_info i;
 
 	gs_xdp_info(f->xdp, &i);
-	snprintf(text, size, "fast path: GRE is counted in the kernel, %u sources apart%s%s", i.sources, *i.note ? "; " : " (the driver's hook)", i.note);
+	if (i.adopted)
+		snprintf(text, size, "fast path: what the kernel counted since the engine before ended is taken over");
+	else
+		snprintf(text, size, "fast path: GRE is counted in the kernel, %u sources apart%s%s", i.sources, *i.note ? "; " : " (the driver's hook)", i.note);
 }
 
 static void sample(void *arg, const struct gs_frame *frame, const struct gs_packet *p, const struct gs_verdict *v)
@@ -139,12 +214,22 @@ static int take_sources(void *arg, const struct gs_xdp_source *s, size_t n, stru
 	return r;
 }
 
-int fast_counts(struct fast *f, struct gs_error *err)
+static void resume(struct fast *f, const struct handed_sum *before)
+{
+	if (f->resumed)
+		return;
+	gs_xdp_given(f->xdp, before->packets, before->bytes);
+	f->lost_before = before->lost;
+	f->resumed = true;
+}
+
+int fast_counts(struct fast *f, const struct handed_sum *before, struct gs_error *err)
 {
 	struct gs_xdp_rest rest;
 	const int64_t now = clock_wall_ns();
 	const struct gs_time first = { f->round.ns < now ? f->round.ns : now }; /* the clock may have been set back */
 
+	resume(f, before);
 	clock_set(f);
 	const int r = gs_xdp_read(f->xdp, take_sources, f->counted, &rest, err);
 	f->round.ns = now;
@@ -155,7 +240,7 @@ uint64_t fast_lost(struct fast *f)
 {
 	struct gs_xdp_totals t;
 
-	return gs_xdp_totals(f->xdp, &t, NULL) < 0 ? 0 : t.whole_lost;
+	return !f->resumed || gs_xdp_totals(f->xdp, &t, NULL) < 0 || t.whole_lost < f->lost_before ? 0 : t.whole_lost - f->lost_before;
 }
 
 void fast_stop(struct fast *f)

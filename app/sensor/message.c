@@ -96,6 +96,11 @@ static bool shape_good(const struct message *m, size_t got)
 	return m->head.len % b->size == 0 && m->head.len / b->size >= 1 && m->head.len / b->size <= b->list;
 }
 
+static bool takes_descriptor(unsigned type)
+{
+	return type == MESSAGE_PEER_ || type == MESSAGE_OPENED_ || type == MESSAGE_HOLD_;
+}
+
 int message_receive(int fd, struct message *m)
 {
 	union {
@@ -113,7 +118,7 @@ int message_receive(int fd, struct message *m)
 	m->fd = take_descriptor(&h);
 	if (n == 0)
 		return MESSAGE_OVER; /* nobody sends an empty one */
-	if (!(h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && shape_good(m, (size_t)n) && (m->fd < 0 || m->head.type == MESSAGE_PEER_ || m->head.type == MESSAGE_OPENED_))
+	if (!(h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && shape_good(m, (size_t)n) && (m->fd < 0 || takes_descriptor(m->head.type)))
 		return MESSAGE_DONE;
 	if (m->fd >= 0)
 		close(m->fd);
@@ -262,6 +267,8 @@ bool message_check(const struct message *m, struct gs_time now, const char **why
 			if (m->body.places.at[i].offset > INT64_MAX)
 				return not(why, "a place in a file that no file has");
 		return true;
+	case MESSAGE_HOLD_:
+		return (m->body.hold.part < HELD_PARTS && m->body.hold.zero == 0) || not(why, "a part that is none");
 	default:
 		return true;
 	}

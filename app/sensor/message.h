@@ -6,10 +6,10 @@
  * is there all the same, and every receiver checks type, length and fields (message_check) before it uses one: an engine that was taken over can lie about what it saw, and
  * nothing else.
  *
- *	parent -> all      PEER (a descriptor), STOP, RELOAD, OPENED (a descriptor); to the writer LIMITS
- *	all -> parent      READY, NOTICE, OPEN; engine STATUS, writer STORE, teller ACK (once a second: also the sign of life)
+ *	parent -> all      PEER (a descriptor), STOP, RELOAD, OPENED (a descriptor); to the writer LIMITS, to an engine HOLD (a descriptor)
+ *	all -> parent      READY, NOTICE, OPEN; engine STATUS, before READY HOLD (a descriptor), writer STORE, teller ACK (once a second: also the sign of life)
  *	engine -> writer   SIGHTINGS, BALANCE, BOTS, EPOCH, ROUND, END: the stream. seq counts its messages from 1 on
- *	writer -> engine   HELLO, PREPARE, ACK, EPOCH (end it, please); to the engine of logs PLACES
+ *	writer -> engine   HELLO (seq: the last message that it took of this engine's number), PREPARE, ACK, EPOCH (end it, please); to the engine of logs PLACES
  *	engine -> teller   SIGHTINGS (a copy, as far as the teller keeps up), STATUS, PULSE
  *	writer -> teller   STORE
  *	parent -> teller   NOTICE (a copy of every one)
@@ -28,6 +28,7 @@
 #include "grescope/bots.h"
 #include "grescope/sighting.h"
 #include "grescope/tally.h"
+#include "source/xdp.h"
 #include "store/store.h"
 
 #define MESSAGE_VERSION 1
@@ -61,7 +62,8 @@
 	X(STATUS, struct message_status, 0)                                                                                      \
 	X(STORE, struct message_store, 0)                                                                                        \
 	X(PULSE, uint8_t, MESSAGE_OCTETS)                                                                                        \
-	X(LIMITS, struct message_limits, 0)
+	X(LIMITS, struct message_limits, 0)                                                                                      \
+	X(HOLD, struct message_hold, 0)
 
 enum message_type {
 #define X(name, body, list) MESSAGE_##name##_,
@@ -101,6 +103,16 @@ struct message_open {
 struct message_opened {
 	char name[256];
 	char trouble[MESSAGE_TEXT];
+};
+
+/*
+ * The descriptor that comes along outlives the engine (held.h): a part of the fast path, enum gs_xdp_part, or HELD_HANDED (handed.h). Without a descriptor: let go of all of them.
+ */
+#define HELD_HANDED GS_XDP_PARTS
+#define HELD_PARTS (GS_XDP_PARTS + 1)
+struct message_hold {
+	uint32_t part;
+	uint32_t zero;
 };
 
 /* What was added to the balance since the last one; open_packets: of all that was counted as in sightings, those that are still in windows. */
@@ -193,6 +205,7 @@ struct message {
 		struct message_status status;
 		struct message_store store;
 		struct message_limits limits;
+		struct message_hold hold;
 	} body;
 };
 

@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define FOLD_CLASSES (3 * GS_CLASS_COUNT) /* one per class and way it came */
+#define FOLD_CLASSES (6 * GS_CLASS_COUNT) /* one per class, way it came, and whether it was seen or counted */
 #define FOLDS (OUTBOX_FOLDS + FOLD_CLASSES)
 
 struct slot {
 	uint32_t type, len;
 	uint64_t seq, packets;
+	struct handed_sum sum;    /* of the stream, this one included */
 	uint8_t body[MESSAGE_SIGHTINGS * sizeof(struct gs_sighting)];
 };
 _Static_assert(sizeof(struct slot) <= MESSAGE_MAX, "a slot is a message");
@@ -36,6 +37,10 @@ struct outbox {
 	struct gs_map folds;
 	struct gs_hll *hlls;
 	uint64_t seed;
+	struct handed *handed;    /* NULL: not on the fast path */
+	bool settled;
+	struct handed_sum before; /* what the engine before handed over */
+	struct handed_sum sum;    /* of all that was put */
 };
 
 int outbox_new(size_t bytes, uint64_t hash_seed, struct outbox **ret, struct gs_error *err)
@@ -48,6 +53,7 @@ int outbox_new(size_t bytes, uint64_t hash_seed, struct outbox **ret, struct gs_
 	ob->n_slots = n < 8 ? 8 : n > 1u << 20 ? 1u << 20 : (uint32_t)n;
 	ob->fd = -1;
 	ob->next_seq = 1;
+	ob->settled = true;
 	ob->seed = hash_seed;
 	/* pages of it are used as slots are: a quiet sensor keeps to the first ones */
 	void *p = mmap(NULL, ob->n_slots * sizeof(struct slot), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -86,6 +92,7 @@ static struct slot *slot_new(struct outbox *ob, unsigned type, uint32_t keep)
 	s->len = 0;
 	s->packets = 0;
 	s->seq = ob->next_seq++;
+	s->sum = ob->sum;
 	return s;
 }
 
@@ -97,6 +104,9 @@ bool outbox_put(struct outbox *ob, unsigned type, const void *body, size_t len)
 		return false;
 	memcpy(s->body, body, len);
 	s->len = (uint32_t)len;
+	if (type == MESSAGE_BALANCE_)
+		ob->sum.lost += ((const struct message_balance *)body)->added.dropped[GS_DROP_RING];
+	s->sum = ob->sum;
 	return true;
 }
 
@@ -117,13 +127,64 @@ static void add_row(struct outbox *ob, struct slot *to, const struct gs_sighting
 	to->len += (uint32_t)sizeof *s;
 	to->packets += s->packets;
 	ob->waiting_packets += s->packets;
+	if (s->fidelity == GS_FIDELITY_SAMPLED) {
+		ob->sum.packets += s->packets;
+		ob->sum.bytes += s->bytes;
+	}
+	to->sum = ob->sum; /* the last one: none is after it */
+}
+
+/* ---- what was handed over ---- */
+
+static struct handed_point point_at(const struct outbox *ob, uint32_t i)
+{
+	const struct slot *s = slot_at(ob, i);
+
+	return (struct handed_point){ s->seq, s->sum };
+}
+
+void outbox_note(struct outbox *ob, struct handed *h, bool adopted)
+{
+	ob->handed = h;
+	ob->settled = !adopted;
+}
+
+/* The stream of the engine before goes on here: what was put until now comes after it. Nothing of it was sent yet. */
+static void settle(struct outbox *ob, uint64_t seq, const struct message_mark *mark)
+{
+	struct handed_point p;
+
+	handed_settle(ob->handed, seq, mark, &p);
+	handed_begin(ob->handed, &p);
+	for (uint32_t i = 0; i < ob->n; i++) {
+		struct slot *s = slot_at(ob, i);
+		s->seq += p.seq;
+		s->sum.packets += p.sum.packets;
+		s->sum.bytes += p.sum.bytes;
+		s->sum.lost += p.sum.lost;
+	}
+	ob->next_seq += p.seq;
+	ob->acked += p.seq;
+	ob->sum.packets += p.sum.packets;
+	ob->sum.bytes += p.sum.bytes;
+	ob->sum.lost += p.sum.lost;
+	ob->before = p.sum;
+	ob->settled = true;
+}
+
+bool outbox_settled(struct outbox *ob, bool now, struct handed_sum *ret)
+{
+	if (!ob->settled && now)
+		settle(ob, 0, NULL);
+	*ret = ob->before;
+	return ob->settled;
 }
 
 /* ---- folding ---- */
 
 static void fold_start(struct outbox *ob, struct fold *f, const struct gs_addr *dst, const struct gs_sighting *s)
 {
-	f->s = (struct gs_sighting){ .dst = *dst, .class_ = s->class_, .via = s->via, .first = s->first, .last = s->last,
+	f->s = (struct gs_sighting){ .dst = *dst, .class_ = s->class_, .via = s->via, .gre_flags = s->fidelity /* of the key; no row has it */, .first = s->first, .last = s->last,
 				     .evidence = GS_EVIDENCE(FOLDED), .has = s->has & (GS_HAS_TTL | GS_HAS_IP_LEN), .sensor = s->sensor, .version = s->version,
 				     .fidelity = s->fidelity, .protocol = s->protocol, .ttl = s->ttl, .ttl_min = s->ttl_min, .ttl_max = s->ttl_max,
 				     .ip_len = s->ip_len, .flags = (uint8_t)(GS_SIGHTING_FOLDED | (dst->family ? 0 : GS_SIGHTING_DST_FOLDED)) };
@@ -159,7 +220,7 @@ static void fold_join(struct outbox *ob, struct fold *f, const struct gs_sightin
 /* False where even this finds no memory: the caller waits for the writer then. */
 static bool fold_in(struct outbox *ob, const struct gs_sighting *s)
 {
-	struct gs_sighting key = { .dst = s->dst, .class_ = s->class_, .via = s->via };
+	struct gs_sighting key = { .dst = s->dst, .class_ = s->class_, .via = s->via, .gre_flags = s->fidelity };
 	bool is_new = false;
 
 	if (!ob->hlls && !(ob->hlls = calloc(FOLDS, sizeof *ob->hlls)))
@@ -190,6 +251,7 @@ static void folds_out(struct outbox *ob)
 		const uint64_t n = gs_hll_count(f->hll) + f->more;
 		f->s.sources = n > UINT32_MAX ? UINT32_MAX : n ? (uint32_t)n : 1;
 		ob->waiting_packets -= f->s.packets;
+		f->s.gre_flags = 0;
 		*f->hll = (struct gs_hll){ 0 };
 		struct slot *to = room(ob);
 		if (to)
@@ -229,10 +291,14 @@ void outbox_connect(struct outbox *ob, int fd)
 	ob->fd = fd;
 	ob->welcome = false;
 	ob->n_sent = 0;
+	if (ob->handed && ob->settled)
+		handed_again(ob->handed);
 }
 
 static void acknowledge(struct outbox *ob, uint64_t seq)
 {
+	struct handed_point last = { 0 };
+
 	while (ob->n && slot_at(ob, 0)->seq <= seq) {
 		const struct slot *s = slot_at(ob, 0);
 		const uint64_t rows = s->type == MESSAGE_SIGHTINGS_ ? s->len / sizeof(struct gs_sighting) : 0;
@@ -244,13 +310,30 @@ static void acknowledge(struct outbox *ob, uint64_t seq)
 		}
 		ob->rows_acked += rows;
 		ob->acked = s->seq;
+		last = point_at(ob, 0);
 		ob->first = (ob->first + 1) % ob->n_slots;
 		ob->n--;
 	}
 	if (ob->n == 0)
 		ob->first = 0;
 	ob->prepared = 0;
+	if (ob->handed && last.seq)
+		handed_acked(ob->handed, &last);
+	if (ob->handed)
+		handed_prepared(ob->handed, NULL, NULL);
 	folds_out(ob);
+}
+
+/* A commit is about to be made: where the writer is not there to say so afterwards, its mark in the store does. */
+static void prepare(struct outbox *ob, uint64_t seq, const struct message_mark *mark)
+{
+	ob->prepared = seq;
+	ob->mark = *mark;
+	for (uint32_t i = 0; ob->handed && i < ob->n_sent; i++) {
+		const struct handed_point p = point_at(ob, i);
+		if (p.seq == seq)
+			handed_prepared(ob->handed, &p, mark);
+	}
 }
 
 bool outbox_take(struct outbox *ob, const struct message *m)
@@ -261,16 +344,19 @@ bool outbox_take(struct outbox *ob, const struct message *m)
 	case MESSAGE_HELLO_:
 		if (ob->welcome)
 			return false;
+		if (!ob->settled)
+			settle(ob, m->head.seq, &m->body.mark);
 		if (ob->prepared && memcmp(&ob->mark, &m->body.mark, sizeof ob->mark) == 0)
 			acknowledge(ob, ob->prepared);
 		ob->prepared = 0;
+		if (ob->handed)
+			handed_prepared(ob->handed, NULL, NULL);
 		ob->welcome = true;
 		return true;
 	case MESSAGE_PREPARE_:
 		if (!ob->welcome || m->head.seq > sent)
 			return false;
-		ob->prepared = m->head.seq;
-		ob->mark = m->body.mark;
+		prepare(ob, m->head.seq, &m->body.mark);
 		return true;
 	case MESSAGE_ACK_:
 		if (!ob->welcome || m->head.seq > sent)
@@ -289,9 +375,14 @@ int outbox_pump(struct outbox *ob)
 	folds_out(ob);
 	while (ob->welcome && ob->n_sent < ob->n) {
 		struct slot *s = slot_at(ob, ob->n_sent);
+		const struct handed_point p = point_at(ob, ob->n_sent);
+		if (ob->handed)
+			handed_try(ob->handed, &p);
 		const int r = message_send(ob->fd, s->type, s->seq, s->body, s->len, -1);
 		if (r != MESSAGE_DONE)
 			return r;
+		if (ob->handed)
+			handed_done(ob->handed);
 		ob->n_sent++;
 		ob->waiting_packets -= s->packets;
 		ob->rows_sent += s->type == MESSAGE_SIGHTINGS_ ? s->len / sizeof(struct gs_sighting) : 0;

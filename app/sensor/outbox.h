@@ -4,12 +4,15 @@
  * Memory is fixed from the start: slots of one message each. When none is free sightings fold, as they do in the sighting table: one row per (destination,
  * class), past OUTBOX_FOLDS of them one per class, exact in packets and octets, with an estimate of the sources. They go out when there is room again. So a writer
  * that stalls for hours costs detail, and no packet.
+ *
+ * On the fast path it notes besides how much of the kernel's counts it handed over (handed.h), for the engine that comes after.
  */
 #ifndef SENSOR_OUTBOX_H
 #define SENSOR_OUTBOX_H
 
 #include "grescope/error.h"
 #include "grescope/sighting.h"
+#include "sensor/handed.h"
 #include "sensor/message.h"
 
 #define OUTBOX_FOLDS 256u
@@ -18,6 +21,12 @@ struct outbox;
 
 int outbox_new(size_t bytes, uint64_t hash_seed, struct outbox **ret, struct gs_error *err);
 void outbox_free(struct outbox *ob); /* NULL is fine */
+
+/* Notes go there from now on; before anything is put. adopted: they are of an engine before, whose stream this one goes on with as soon as a writer says what it has of it. h is lent. */
+void outbox_note(struct outbox *ob, struct handed *h, bool adopted);
+
+/* Whether it is known what was handed over before this stream: *ret, zero where nothing was. now: do not wait for a writer, take what was sent for taken. */
+bool outbox_settled(struct outbox *ob, bool now, struct handed_sum *ret);
 
 /* Sightings; never fails. What is not sent yet may be joined by later ones in one message. */
 struct gs_sighting_sink outbox_sink(struct outbox *ob);

@@ -8,6 +8,7 @@
 #include "sensor/sensor.h"
 
 #include "sensor/evidence.h"
+#include "sensor/held.h"
 #include "sensor/notify.h"
 
 #include <errno.h>
@@ -44,6 +45,7 @@ struct child {
 	int64_t file_ms;         /* when it was given the last evidence file */
 	bool file_asked;         /* and wants another */
 	int64_t file_ns;         /* whose first packet is of that time */
+	struct held held;        /* of an engine on the fast path */
 	char said[MESSAGE_TEXT]; /* the last trouble, not to be said again and again */
 	struct message_status status;
 };
@@ -143,6 +145,11 @@ static void child_start(struct parent *p, struct child *c)
 		child_later(c);
 		return;
 	}
+	if (c->held.tries++ >= HELD_TRIES && held_whole(&c->held)) {
+		say("%s: %u engines in a row ended before they had taken the fast path over; it is opened anew, and what was counted meanwhile is lost", role_word(p, c), HELD_TRIES);
+		held_let_go(&c->held);
+	}
+	held_give(&c->held, pair[0]);
 	fflush(NULL);
 	const pid_t pid = fork();
 	if (pid == 0) {
@@ -181,6 +188,7 @@ static void connect_children(struct parent *p, struct child *a, struct child *b)
 static void child_ready(struct parent *p, struct child *c)
 {
 	c->ready = c->was_ready = true;
+	c->held.tries = 0;
 	c->said[0] = '\0';
 	for (unsigned i = 0; i < p->n; i++) {
 		struct child *o = &p->children[i];
@@ -228,6 +236,13 @@ static void notice_pass_on(struct parent *p, const struct message_notice *n)
 		(void)message_send(t->control, MESSAGE_NOTICE_, 0, n, sizeof *n, -1);
 }
 
+/* It was taken over, or is broken: nothing of it goes to another one. */
+static void child_distrust(struct child *c)
+{
+	held_let_go(&c->held);
+	kill(c->pid, SIGKILL);
+}
+
 static void notice_take(struct parent *p, struct child *c)
 {
 	const struct message_notice *n = &p->in.body.notice;
@@ -253,7 +268,7 @@ static void notice_take(struct parent *p, struct child *c)
 	if (strcmp(n->key, "engine.confused") == 0 && c->role == ROLE_WRITER)
 		for (unsigned i = 0; i < p->n; i++)
 			if (p->children[i].role == ROLE_ENGINE && p->children[i].number == n->number && p->children[i].pid)
-				kill(p->children[i].pid, SIGKILL);
+				child_distrust(&p->children[i]);
 }
 
 /* The time goes into the file's name, which decides what is removed first: not later than now, and no more than an hour before. */
@@ -304,6 +319,18 @@ static void evidence_tend(struct parent *p)
 		say("%s", err.text);
 }
 
+/* What an engine wants to outlive it: only from one that has not begun yet. */
+static bool hold_take(struct parent *p, struct child *c)
+{
+	const bool good = c->role == ROLE_ENGINE && !c->ready && p->s->config->fast_path != FAST_PATH_OFF;
+
+	if (good && !p->stopping)
+		held_take(&c->held, &p->in);
+	else if (good && p->in.fd >= 0)
+		close(p->in.fd);
+	return good;
+}
+
 static void child_listen(struct parent *p, struct child *c)
 {
 	const char *why = "no message";
@@ -329,6 +356,9 @@ static void child_listen(struct parent *p, struct child *c)
 			c->file_asked = true;
 			c->file_ns = p->in.body.open.time_ns;
 			break;
+		case MESSAGE_HOLD_:
+			r = hold_take(p, c) ? r : MESSAGE_BAD;
+			break;
 		case MESSAGE_STORE_:
 			p->store = p->in.body.store;
 			break;
@@ -340,9 +370,11 @@ static void child_listen(struct parent *p, struct child *c)
 		if (r == MESSAGE_BAD)
 			break;
 	}
+	if (r == MESSAGE_BAD && p->in.fd >= 0)
+		close(p->in.fd);
 	if (r == MESSAGE_BAD && c->pid) {
 		say("%s: said what cannot be (%s); it is killed", role_word(p, c), why);
-		kill(c->pid, SIGKILL);
+		child_distrust(c);
 	}
 	if (r < 0) { /* nothing more comes from there */
 		close(c->control);
@@ -360,9 +392,11 @@ static void stop_begin(struct parent *p, int code)
 	p->code = code;
 	p->stop_ms = clock_steady_ms();
 	notify_send(&p->notify, "STOPPING=1\nSTATUS=ending");
-	for (unsigned i = 0; i < p->n; i++)
+	for (unsigned i = 0; i < p->n; i++) {
+		held_let_go(&p->children[i].held); /* first: the engine's own are then the last */
 		if (p->children[i].role == ROLE_ENGINE)
 			child_stop(&p->children[i]);
+	}
 }
 
 /* How it ended, in words. */
@@ -378,6 +412,9 @@ static void death_say(struct parent *p, struct child *c, int status)
 	if (c->role == ROLE_ENGINE && engine_is_logs(p->s, c->number) && WIFSIGNALED(status))
 		say("%s: the engine %s; it is started again. Files are read on from where the store has them; lost: syslog that was not in the store yet, and what was sent since", role_word(p, c),
 		    what);
+	else if (c->role == ROLE_ENGINE && held_whole(&c->held) && WIFSIGNALED(status))
+		say("%s: the engine %s; it is started again, and the kernel counts on. Lost: %" PRIu64 " packets that were not counted there and in open windows a second ago", role_word(p, c),
+		    what, s->open_packets);
 	else if (c->role == ROLE_ENGINE && c->was_ready && WIFSIGNALED(status))
 		say("%s: the engine %s; it is started again. Lost: %" PRIu64 " packets that were in open windows a second ago, and what came since", role_word(p, c), what,
 		    s->open_packets);
@@ -413,6 +450,8 @@ static void child_ended(struct parent *p, struct child *c, int status)
 			p->code = c->role == ROLE_WRITER ? EXIT_STORE : EXIT_DAMAGED;
 		return;
 	}
+	if (!WIFSIGNALED(status)) /* in good order, or because of what it has: the next one opens anew */
+		held_let_go(&c->held);
 	death_say(p, c, status);
 	memset(&c->status, 0, sizeof c->status);
 	c->restarts++;
@@ -706,6 +745,8 @@ int parent_run(struct sensor *s)
 	for (unsigned i = 0; i < s->n_engines; i++)
 		p->children[p->n++] = (struct child){ .role = ROLE_ENGINE, .number = i, .control = -1 };
 	p->children[p->n++] = (struct child){ .role = ROLE_TELLER, .control = -1 };
+	for (unsigned i = 0; i < p->n; i++)
+		held_init(&p->children[i].held);
 	notify_open(&p->notify);
 	if (signals_open(p) < 0) {
 		say("cannot wait for signals: %s", strerror(errno));

@@ -23,13 +23,14 @@
 #define COMMIT_MS 1000
 #define COMMIT_ROWS 65536u
 #define ROUND_MESSAGES 64       /* of one engine between two looks at the others */
+#define PEER_END_ROUNDS 1024     /* a dead engine says no more than its socket held */
 #define SETTLE_S 300            /* rollups are brought up to the last row so often */
 #define DATABASES_S 60          /* looked at for new editions */
 #define ROOM_STEPS 16           /* of pruning, when there is no room */
 #define STORE_CACHE_BYTES (16u << 20) /* rows are added at the end: more would only be slow to fill */
 #define OLD_BOTS 65536u         /* processes of engines that died, in this input */
 #define EPOCH_MOST_S 60         /* that engines may take to end an epoch; then it ends without the one that does not */
-#define HELD_ROWS 131072u       /* of a round: eight times what an engine ends one at */
+#define ROUND_ROWS 131072u       /* of a round: eight times what an engine ends one at */
 #define DAY_NS (INT64_C(86400) * GS_NS_PER_S)
 
 struct bots {
@@ -39,7 +40,7 @@ struct bots {
 };
 
 /* Of an engine that sends rounds (logs): what came since the last one's end. It goes with the engine, which is read again by the next. */
-struct held {
+struct round {
 	struct gs_sighting *rows;
 	size_t n, cap;
 	struct gs_tally added;
@@ -50,6 +51,7 @@ struct peer {
 	int fd;                 /* -1: no engine here */
 	uint64_t taken, told;   /* seq of the last message taken, and acknowledged */
 	uint64_t whole;         /* of the last one up to which all is in the store with the next commit: taken, but for what is held */
+	uint64_t before;        /* seq of the last one taken of engines of this number that are gone */
 	uint64_t open;          /* packets in its open windows, as far as is known */
 	bool ended, epoch_done, asked;
 	struct bots bots;
@@ -78,7 +80,7 @@ struct writer {
 	ino_t inode;
 	uint16_t sensor;
 	struct bots old;
-	struct held held;       /* of the engine of logs */
+	struct round round;     /* of the engine of logs */
 	bool places_due;        /* a new one waits to hear where it is to begin */
 	struct retention retention;
 	struct peer peers[SENSOR_ENGINES_MAX];
@@ -303,11 +305,11 @@ static int epoch_work(struct writer *w, struct gs_error *err)
 
 /* ---- what engines say ---- */
 
-static void held_drop(struct held *h)
+static void round_drop(struct round *ro)
 {
-	h->n = 0;
-	h->added = (struct gs_tally){ 0 };
-	h->any = false;
+	ro->n = 0;
+	ro->added = (struct gs_tally){ 0 };
+	ro->any = false;
 }
 
 static void peer_leave(struct writer *w, unsigned e)
@@ -317,7 +319,7 @@ static void peer_leave(struct writer *w, unsigned e)
 	close(p->fd);
 	p->fd = -1;
 	if (engine_is_logs(w->s, e))
-		held_drop(&w->held);
+		round_drop(&w->round);
 	bots_keep(w, p);
 	if (!p->ended && p->open) { /* it died with these */
 		w->run.dropped[GS_DROP_ENGINE] += p->open;
@@ -328,7 +330,7 @@ static void peer_leave(struct writer *w, unsigned e)
 
 static int sightings_take(struct writer *w, struct peer *p, struct gs_sighting *s, size_t n, struct gs_error *err)
 {
-	uint64_t packets = 0, bytes = 0;
+	uint64_t packets = 0, bytes = 0, counted = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		s[i].sensor = w->sensor;
@@ -336,11 +338,12 @@ static int sightings_take(struct writer *w, struct peer *p, struct gs_sighting *
 			continue;
 		packets += s[i].packets;
 		bytes += s[i].bytes;
+		counted += s[i].fidelity == GS_FIDELITY_SAMPLED ? s[i].packets : 0; /* were in no window */
 	}
 	int r = w->sink.take(w->sink.arg, s, n, err);
 	if (r < 0)
 		return r;
-	p->open -= packets < p->open ? packets : p->open;
+	p->open -= packets - counted < p->open ? packets - counted : p->open;
 	w->rows_since += n;
 	w->run.sightings += n;
 	w->run.packets += packets;
@@ -358,37 +361,37 @@ static void balance_take(struct writer *w, struct gs_tally *added)
 	gs_tally_add(&w->run, added);
 }
 
-static int held_rows(struct held *h, const struct gs_sighting *s, size_t n, struct gs_error *err)
+static int round_add(struct round *ro, const struct gs_sighting *s, size_t n, struct gs_error *err)
 {
-	if (h->n + n > HELD_ROWS)
+	if (ro->n + n > ROUND_ROWS)
 		return gs_fail(err, GS_ERR_FORMAT, "a round without an end");
-	if (h->n + n > h->cap) {
-		const size_t cap = h->cap ? 2 * h->cap : 4096;
-		struct gs_sighting *rows = realloc(h->rows, cap * sizeof *rows);
+	if (ro->n + n > ro->cap) {
+		const size_t cap = ro->cap ? 2 * ro->cap : 4096;
+		struct gs_sighting *rows = realloc(ro->rows, cap * sizeof *rows);
 		if (!rows)
 			return gs_fail(err, GS_ERR_NOMEM, "out of memory");
-		h->rows = rows;
-		h->cap = cap;
+		ro->rows = rows;
+		ro->cap = cap;
 	}
-	memcpy(h->rows + h->n, s, n * sizeof *s);
-	h->n += n;
-	h->any = true;
+	memcpy(ro->rows + ro->n, s, n * sizeof *s);
+	ro->n += n;
+	ro->any = true;
 	return 0;
 }
 
 /* A round is whole: what was held goes into the store, and, where they came along, the places. */
-static int held_take(struct writer *w, struct peer *p, const struct message_places *places, struct gs_error *err)
+static int round_close(struct writer *w, struct peer *p, const struct message_places *places, struct gs_error *err)
 {
 	const struct config_list *l = &w->s->config->follow;
-	struct held *h = &w->held;
-	int r = h->n ? sightings_take(w, p, h->rows, h->n, err) : 0;
+	struct round *ro = &w->round;
+	int r = ro->n ? sightings_take(w, p, ro->rows, ro->n, err) : 0;
 
 	if (r == 0)
-		balance_take(w, &h->added);
+		balance_take(w, &ro->added);
 	for (unsigned i = 0; r == 0 && places && i < l->n; i++)
 		if (places->known >> i & 1)
 			r = gs_store_bookmark_put(w->store, w->sensor, l->item[i], &places->at[i], err);
-	held_drop(h);
+	round_drop(ro);
 	return r;
 }
 
@@ -427,18 +430,18 @@ static int round_take(struct writer *w, struct peer *p, struct gs_error *err)
 {
 	switch (w->in.head.type) {
 	case MESSAGE_SIGHTINGS_:
-		return held_rows(&w->held, w->in.body.sightings, message_count(&w->in), err);
+		return round_add(&w->round, w->in.body.sightings, message_count(&w->in), err);
 	case MESSAGE_BALANCE_:
-		gs_tally_add(&w->held.added, &w->in.body.balance.added);
-		w->held.any = true;
+		gs_tally_add(&w->round.added, &w->in.body.balance.added);
+		w->round.any = true;
 		return 0;
 	case MESSAGE_ROUND_:
 		w->dirty = true;
-		return held_take(w, p, &w->in.body.places, err);
+		return round_close(w, p, &w->in.body.places, err);
 	case MESSAGE_END_:
 		w->dirty = true;
 		p->ended = true;
-		return held_take(w, p, NULL, err);
+		return round_close(w, p, NULL, err);
 	default:
 		return message_take(w, p, err);
 	}
@@ -480,7 +483,7 @@ static int peer_listen(struct writer *w, unsigned e, struct gs_error *err)
 		}
 		if (r < 0)
 			return r;
-		if (!engine_is_logs(w->s, e) || !w->held.any)
+		if (!engine_is_logs(w->s, e) || !w->round.any)
 			p->whole = p->taken;
 		if (w->rows_since >= COMMIT_ROWS && (r = commit(w, false, err)) < 0)
 			return r;
@@ -537,38 +540,55 @@ static void databases_again(struct writer *w, bool asked)
 	told(w, NOTICE_INFO, 0, "databases.new", "the databases of networks and places were read again");
 }
 
-static void peer_new(struct writer *w)
+/* The engine before is dead, and what it said before that is still to be heard: its successor wants to know where it ended. */
+static int peer_end(struct writer *w, unsigned e, struct gs_error *err)
+{
+	struct peer *p = &w->peers[e];
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && p->fd >= 0 && i < PEER_END_ROUNDS; i++) {
+		p->epoch_done = false;
+		r = peer_listen(w, e, err);
+	}
+	if (p->fd >= 0)
+		peer_leave(w, e);
+	return r;
+}
+
+static int peer_new(struct writer *w, struct gs_error *err)
 {
 	const unsigned e = w->in.body.peer.number;
+	const int fd = w->in.fd;
 
 	if (w->in.body.peer.role == ROLE_TELLER) {
 		if (w->teller >= 0)
 			close(w->teller);
-		w->teller = w->in.fd;
-		return;
+		w->teller = fd;
+		return 0;
 	}
 	if (w->in.body.peer.role != ROLE_ENGINE || e >= w->s->n_engines) {
-		close(w->in.fd);
-		return;
+		close(fd);
+		return 0;
 	}
-	if (w->peers[e].fd >= 0)
-		peer_leave(w, e);
-	w->peers[e] = (struct peer){ .fd = w->in.fd };
+	const int r = w->peers[e].fd >= 0 ? peer_end(w, e, err) : 0;
 	w->places_due |= engine_is_logs(w->s, e);
-	(void)message_send(w->in.fd, MESSAGE_HELLO_, 0, &w->committed, sizeof w->committed, -1);
+	w->peers[e] = (struct peer){ .fd = fd, .before = w->peers[e].taken ? w->peers[e].taken : w->peers[e].before };
+	if (r == 0) /* else another writer will say it */
+		(void)message_send(fd, MESSAGE_HELLO_, w->peers[e].before, &w->committed, sizeof w->committed, -1);
+	return r;
 }
 
-static void parent_listen(struct writer *w)
+static int parent_listen(struct writer *w, struct gs_error *err)
 {
-	int r;
+	int r, trouble = 0;
 
-	while ((r = message_receive(w->control, &w->in)) == MESSAGE_DONE) {
+	while (trouble == 0 && (r = message_receive(w->control, &w->in)) == MESSAGE_DONE) {
 		if (!message_check(&w->in, (struct gs_time){ 0 }, NULL)) {
 			r = MESSAGE_BAD;
 			break;
 		}
 		if (w->in.head.type == MESSAGE_PEER_)
-			peer_new(w);
+			trouble = peer_new(w, err);
 		else if (w->in.head.type == MESSAGE_STOP_)
 			w->stop = true;
 		else if (w->in.head.type == MESSAGE_RELOAD_)
@@ -576,10 +596,11 @@ static void parent_listen(struct writer *w)
 		else if (w->in.head.type == MESSAGE_LIMITS_)
 			retention_init(&w->retention, w->in.body.limits.retention_age_s, w->in.body.limits.retention_bytes);
 	}
-	if (r < 0) { /* the parent is gone: engines end too, and say so */
+	if (trouble == 0 && r < 0) { /* the parent is gone: engines end too, and say so */
 		w->control = -1;
 		w->stop = true;
 	}
+	return trouble;
 }
 
 /* ---- once a second ---- */
@@ -659,8 +680,8 @@ static int rounds(struct writer *w, struct gs_error *err)
 		for (unsigned e = 0; r == 0 && e < w->s->n_engines; e++)
 			if (p[e + 1].revents)
 				r = peer_listen(w, e, err);
-		if (p[0].revents)
-			parent_listen(w);
+		if (r == 0 && p[0].revents)
+			r = parent_listen(w, err);
 		if (r == 0 && w->places_due)
 			r = places_tell(w, err);
 		if (r == 0)

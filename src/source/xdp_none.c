@@ -6,6 +6,24 @@ int gs_xdp_open(const struct gs_xdp_options *o, struct gs_xdp **ret, struct gs_e
 	return gs_fail(err, GS_ERR_USAGE, "%s: this grescope was built without the fast path (libbpf and clang were missing)", o->interface);
 }
 
+int gs_xdp_adopt(const struct gs_xdp_options *o, const int part[GS_XDP_PARTS], struct gs_xdp **ret, struct gs_error *err)
+{
+	(void)part;
+	return gs_xdp_open(o, ret, err);
+}
+
+void gs_xdp_parts(const struct gs_xdp *x, int ret_part[GS_XDP_PARTS])
+{
+	for (unsigned i = 0; i < GS_XDP_PARTS; i++)
+		ret_part[i] = -1;
+}
+
+void gs_xdp_given(struct gs_xdp *x, uint64_t packets, uint64_t bytes)
+{
+	(void)packets;
+	(void)bytes;
+}
+
 void gs_xdp_close(struct gs_xdp *x)
 {
 }

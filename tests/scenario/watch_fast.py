@@ -10,6 +10,7 @@ import os
 import random
 import re
 import sys
+import threading
 import time
 
 import net
@@ -47,13 +48,37 @@ def rows(store):
 def engine_of(p):
     """The engine is the child that has a program's table open."""
     for pid in open(f"/proc/{p.pid}/task/{p.pid}/children").read().split():
-        for fd in os.listdir(f"/proc/{pid}/fd"):
-            try:
-                if "bpf-map" in os.readlink(f"/proc/{pid}/fd/{fd}"):
-                    return int(pid)
-            except OSError:
-                pass
+        try:
+            if any("bpf-map" in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")):
+                return int(pid)
+        except OSError:
+            pass
     return 0
+
+
+def kill_often(lab, p, sender):
+    """Kills the engine at random moments, sooner or later after it has begun, as long as packets are sent. How often; and whether the program hung there whenever it was looked at."""
+    rnd, kills, last, hung = random.Random(7), 0, 0, True
+    while sender.is_alive():
+        engine = engine_of(p)
+        if engine in (0, last):
+            hung = hung and hangs(lab)
+            time.sleep(0.01)
+            continue
+        net.wait_for(lambda: said(p).count("started again") >= kills or not sender.is_alive())
+        time.sleep(rnd.random() * 1.8)
+        if sender.is_alive():
+            os.kill(engine, net.signal.SIGKILL)
+            last, kills = engine, kills + 1
+    net.wait_for(lambda: engine_of(p) not in (0, last))
+    net.wait_for(lambda: said(p).count("started again") >= kills)
+    return kills, hung
+
+
+def lost_in(store):
+    """In the sensor, as the store's account has it."""
+    p = scene.run("report", "--store", store, "--format", "json")
+    return json.loads(p.stdout)["meta"]["lost_in_sensor"]
 
 
 def run(lab, name, frames, *args, rounds=1, pause=0.0, prefix=()):
@@ -158,19 +183,71 @@ with net.Lab(mtu=3000) as lab:
     scene.check("slow: counted all", kinds["sampled"] == 40000, f"{kinds} {said(p)}")
     scene.check("slow: what was not counted is read or lost", lost > 0 and kinds["packet"] + lost == 40000, f"{kinds} lost {lost}")
 
-    # an engine that is killed leaves nothing behind, and the next one takes its place on the fast path
-    store = scene.path("killed.db")
+    # an engine that is killed again and again under load: the kernel counts on, and drops on, and every packet is in the store
+    load = sent * 25
+    for mode in ("count", "drop"):
+        store = scene.path(f"killed-{mode}.db")
+        q = lab.start([livecap, "-i", lab.rx])
+        net.wait_line(q, "ready")
+        p = start(lab, store, "--fast-path", mode)
+        sender = threading.Thread(target=lab.send, args=(load,), kwargs={"pps": 20000})
+        sender.start()
+        kills, hung = kill_often(lab, p, sender)
+        sender.join()
+        sees = json.loads(lab.stop(q)[0].splitlines()[-1])["given"]
+        _, err = lab.stop(p)
+        got = rows(store)
+        folded = sum(int(r["packets"]) for r in got if not r["src_ip"])
+        print(f"killed {mode}: {kills} kills, sent {len(load)}, in the store {total(got)[0]}, of these {folded} without source, lost {lost_in(store)}, host saw {sees}", flush=True)
+        scene.check(f"killed {mode}: often", kills >= 4, kills)
+        scene.check(f"killed {mode}: every packet and octet", total(got) == (len(load), len(load) * octets) and lost_in(store) == 0, f"{total(got)} of {len(load)}: {err}")
+        scene.check(f"killed {mode}: nearly all with their source", folded < len(load) // 10, folded)
+        scene.check(f"killed {mode}: hung there all the time", hung, err)
+        scene.check(f"killed {mode}: others on this host see {'nothing' if mode == 'drop' else 'all'}", sees == (0 if mode == "drop" else len(load)), sees)
+        scene.check(f"killed {mode}: taken over", err.count("is taken over") == kills and "opened anew" not in err and "packet ring" not in err, err)
+        scene.check(f"killed {mode}: sound", scene.run("store", "check", "--store", store).returncode == 0)
+        scene.check(f"killed {mode}: nothing hangs there afterwards", not hangs(lab), lab.link("show", lab.rx).stdout)
+
+    # what is no plain GRE is in windows, and goes with them; it is not told twice, nor what had no room before
+    store = scene.path("killed-mixed.db")
+    p = start(lab, store, "--fast-path", "count")
+    first = net.wait_for(lambda: engine_of(p))
+    os.kill(first, net.signal.SIGSTOP)
+    lab.send(sent + [inside] * 10000)
+    os.kill(first, net.signal.SIGCONT)
+    time.sleep(2.5)
+    lost = lost_in(store)
+    os.kill(first, net.signal.SIGKILL)
+    lab.send(sent + [inside] * 100)
+    net.wait_for(lambda: "started again" in said(p))
+    time.sleep(1.5)
+    _, err = lab.stop(p)
+    kinds = collections.Counter()
+    for r in rows(store):
+        kinds[r["fidelity"]] += int(r["packets"])
+    scene.check("killed mixed: counted once", kinds["sampled"] == 2 * len(sent), f"{kinds} {err}")
+    scene.check("killed mixed: the others are in rows or lost", 0 < lost < 10000 and kinds["packet"] + lost_in(store) == 10100, f"{kinds} {lost} {lost_in(store)} {err}")
+
+    # the interface goes, and another one of that name comes, while no engine is there: its program is a new one
+    store = scene.path("anew.db")
     p = start(lab, store, "--fast-path", "count")
     first = net.wait_for(lambda: engine_of(p))
     lab.send(sent)
-    time.sleep(2.5)  # read, and committed
     os.kill(first, net.signal.SIGKILL)
-    net.wait_for(lambda: engine_of(p) not in (0, first), limit=20)
-    time.sleep(0.5)
+    lab.link("del", lab.rx)
+    lab.pair(lab.rx, lab.tx, 3000)
+    net.wait_for(lambda: hangs(lab), limit=30)
+    net.wait_for(lambda: said(p).count("is counted in the kernel") == 2)
     lab.send(sent)
     _, err = lab.stop(p)
-    scene.check("killed: both halves", total(rows(store))[0] == 2 * len(sent), f"{total(rows(store))} {err}")
-    scene.check("killed: on the fast path again", "packet ring" not in err and not hangs(lab), err)
+    scene.check("anew: what the old one counted, and the new one", total(rows(store))[0] == 2 * len(sent), f"{total(rows(store))} {err}")
+    scene.check("anew: nothing hangs there afterwards", not hangs(lab))
+
+    # the parent dies: nobody is left to hold it
+    p = start(lab, scene.path("orphan.db"), "--fast-path", "drop")
+    p.kill()
+    p.wait()
+    net.wait_for(lambda: not hangs(lab))
 
     # where it cannot be: counting falls back and says so, dropping does not start
     q = start(lab, scene.path("holder.db"), "--fast-path", "count")  # one program fits on an interface

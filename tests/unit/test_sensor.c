@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "sensor/handed.h"
+#include "sensor/held.h"
 #include "sensor/message.h"
 #include "sensor/outbox.h"
 #include "sensor/sandbox.h"
@@ -169,11 +171,69 @@ static void descriptors_pass_where_they_belong(void **state)
 	free(m);
 }
 
+/* Parts of the fast path: what is none is refused, and what is left is closed. */
+static void parts_are_held_and_let_go(void **state)
+{
+	(void)state;
+	struct message *m = calloc(1, sizeof *m);
+	struct gs_error err = { 0 };
+	struct gs_xdp *x = NULL;
+	struct held parent, engine;
+	int pair[2], fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(message_pair(pair, &err), 0);
+	held_init(&parent);
+	held_init(&engine);
+	held_give(&parent, pair[0]);
+	assert_int_equal(message_receive(pair[1], m), MESSAGE_LATER); /* nothing there, nothing given */
+	for (uint32_t i = 0; i <= HELD_PARTS; i++) {
+		const struct message_hold part = { .part = i }, forged[] = { { .part = HELD_PARTS + i }, { .part = UINT32_MAX }, { .part = i, .zero = 1 } };
+		for (size_t k = 0; k < sizeof forged / sizeof *forged; k++) {
+			assert_int_equal(message_send(pair[0], MESSAGE_HOLD_, 0, &forged[k], sizeof forged[k], k ? fd : -1), MESSAGE_DONE);
+			assert_int_equal(message_receive(pair[1], m), MESSAGE_DONE);
+			assert_false(message_check(m, NOW, NULL));
+			if (m->fd >= 0)
+				close(m->fd);
+		}
+		assert_int_equal(held_whole(&parent), i == HELD_PARTS);
+		if (i == HELD_PARTS)
+			break;
+		for (unsigned twice = 0; twice < 2; twice++) { /* the first one is closed */
+			assert_int_equal(message_send(pair[0], MESSAGE_HOLD_, 0, &part, sizeof part, fd), MESSAGE_DONE);
+			assert_int_equal(message_receive(pair[1], m), MESSAGE_DONE);
+			assert_true(m->fd >= 0 && message_check(m, NOW, NULL));
+			held_take(&parent, m);
+		}
+	}
+	held_give(&parent, pair[0]);
+	while (message_receive(pair[1], m) == MESSAGE_DONE)
+		held_take(&engine, m);
+	assert_true(held_whole(&engine) && held_whole(&parent));
+	const struct gs_xdp_options o = { .interface = "lo" };
+	assert_int_equal(gs_xdp_adopt(&o, engine.part, &x, &err), GS_ERR_USAGE); /* of /dev/null no fast path is made */
+	assert_null(x);
+	assert_int_equal(fcntl(engine.part[0], F_GETFD), FD_CLOEXEC);
+	m->fd = -1;
+	m->body.hold = (struct message_hold){ 0 };
+	const int last = parent.part[HELD_HANDED];
+	held_take(&parent, m);
+	assert_int_equal(fcntl(last, F_GETFD), -1);
+	assert_false(held_whole(&parent));
+	held_let_go(&engine);
+	const int next = open("/dev/null", O_RDONLY | O_CLOEXEC); /* none was left open */
+	assert_int_equal(next, pair[0] > pair[1] ? pair[0] + 1 : pair[1] + 1);
+	close(next);
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+	free(m);
+}
+
 /* ---- the stream ---- */
 
 struct fake_writer {
 	int fd;
-	uint64_t seq, packets, folded, sources;
+	uint64_t seq, packets, folded, sources, counted;
 	unsigned messages;
 };
 
@@ -210,6 +270,7 @@ static void listen_to(struct outbox *ob, struct fake_writer *w, unsigned most)
 			const struct gs_sighting *s = &m.body.sightings[k];
 			w->packets += s->packets;
 			w->folded += s->flags & GS_SIGHTING_FOLDED ? s->packets : 0;
+			w->counted += s->fidelity == GS_FIDELITY_SAMPLED ? s->packets : 0;
 			w->sources += s->flags & GS_SIGHTING_FOLDED ? s->sources : 0;
 		}
 	}
@@ -278,6 +339,173 @@ static void a_dead_writer_costs_nothing(void **state)
 	outbox_free(ob);
 }
 
+/* ---- what the engine before handed over ---- */
+
+static void give_counted(struct outbox *ob, uint32_t from, uint32_t n)
+{
+	const struct gs_sighting_sink sink = outbox_sink(ob);
+	struct gs_error err = { 0 };
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct gs_sighting s = sighting(from + i);
+		s.fidelity = i % 8 == 7 ? GS_FIDELITY_PACKET : GS_FIDELITY_SAMPLED; /* what was in windows is none of it */
+		assert_int_equal(sink.take(sink.arg, &s, 1, &err), 0);
+	}
+}
+
+/* The life of an engine until it is killed: rows as fast as it can, to a writer that commits now and then. */
+static void counts_until_killed(struct handed *h, int fd)
+{
+	static struct message m;
+	struct gs_error err = { 0 };
+	struct outbox *ob = NULL;
+
+	if (outbox_new(1 << 20, 1, &ob, &err) < 0)
+		_exit(1);
+	outbox_note(ob, h, true);
+	outbox_connect(ob, fd);
+	for (uint32_t i = 0;; i++) {
+		give_counted(ob, i, i % 400);
+		(void)outbox_pump(ob);
+		while (message_receive(fd, &m) == MESSAGE_DONE)
+			if (!outbox_take(ob, &m))
+				_exit(1);
+	}
+}
+
+/* The writer's side: how much came. */
+static uint64_t counted_packets(const struct message *m)
+{
+	uint64_t sum = 0;
+
+	for (size_t k = 0; m->head.type == MESSAGE_SIGHTINGS_ && k < message_count(m); k++)
+		sum += m->body.sightings[k].fidelity == GS_FIDELITY_SAMPLED ? m->body.sightings[k].packets : 0;
+	return sum;
+}
+
+/* Engines that are killed anywhere, one after the other on one account: what the successor is told is what the writer has, to the packet. */
+static void wherever_it_is_killed_the_account_agrees(void **state)
+{
+	(void)state;
+	static struct message m;
+	struct gs_error err = { 0 };
+	struct handed *h = NULL;
+	struct message_mark mark = { 1, 1, 0 };
+	struct handed_point p;
+	uint64_t last = 0, packets = 0;
+	int fd, pair[2];
+
+	assert_int_equal(handed_new(&fd, &h, &err), 0);
+	for (unsigned round = 0; round < 150; round++) {
+		assert_int_equal(message_pair(pair, &err), 0);
+		const pid_t pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			close(pair[1]);
+			counts_until_killed(h, pair[0]);
+		}
+		close(pair[0]);
+		assert_int_equal(message_send(pair[1], MESSAGE_HELLO_, last, &mark, sizeof mark, -1), MESSAGE_DONE);
+		const unsigned most = round * 7 % 60;
+		for (unsigned n = 0; n < 1000000;) {
+			const int r = message_receive(pair[1], &m);
+			if (r == MESSAGE_OVER)
+				break;
+			if (n == most)
+				kill(pid, SIGKILL);
+			if (r != MESSAGE_DONE) {
+				if (n > most)
+					n++;
+				continue;
+			}
+			n++;
+			assert_int_equal(m.head.seq, last + 1);
+			last = m.head.seq;
+			packets += counted_packets(&m);
+			mark.rows++;
+			if (n % 5 == 0)
+				(void)message_send(pair[1], MESSAGE_PREPARE_, last, &mark, sizeof mark, -1);
+			if (n % 5 == 1)
+				(void)message_send(pair[1], MESSAGE_ACK_, last, &(struct message_nothing){ 0 }, sizeof(struct message_nothing), -1);
+			if (n == most)
+				kill(pid, SIGKILL);
+		}
+		int status;
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+		close(pair[1]);
+		handed_settle(h, last, &mark, &p);
+		assert_int_equal(p.sum.packets, packets);
+		assert_int_equal(p.seq, last);
+	}
+	assert_true(packets > 10000);
+	close(fd);
+}
+
+/* Where the writer died too: what is in the store counts, by the acknowledgement or by the mark. */
+static void the_account_outlives_the_writer(void **state)
+{
+	(void)state;
+	struct gs_error err = { 0 };
+	struct message_mark none = { 1, 1, 0 }, first = { 1, 301, 600 }, second = { 1, 601, 1200 };
+	const struct message_balance lost = { .added.dropped[GS_DROP_RING] = 7 };
+	struct handed *h = NULL;
+	struct outbox *ob = NULL;
+	struct fake_writer w;
+	struct handed_point p;
+	struct handed_sum before;
+	int fd;
+
+	assert_int_equal(handed_new(&fd, &h, &err), 0);
+	assert_int_equal(outbox_new(1 << 20, 1, &ob, &err), 0);
+	outbox_note(ob, h, false);
+	assert_true(outbox_settled(ob, false, &before) && before.packets == 0);
+	int mine = connected(ob, &w, &none);
+	give_counted(ob, 0, 80);
+	assert_true(outbox_put(ob, MESSAGE_BALANCE_, &lost, sizeof lost));
+	handed_settle(h, 0, &none, &p);
+	assert_int_equal(p.sum.packets, 0);        /* put, not sent */
+	listen_to(ob, &w, 10);
+	handed_settle(h, w.seq, &none, &p);
+	assert_true(p.sum.packets == 140 && p.sum.bytes == 70 * 104 && p.sum.lost == 7);
+	handed_settle(h, 0, &none, &p);
+	assert_int_equal(p.sum.packets, 0);        /* another writer, and the store is as it was */
+	say(ob, MESSAGE_PREPARE_, w.seq, &first);
+	handed_settle(h, 0, &first, &p);
+	assert_int_equal(p.sum.packets, 140);      /* it was committed all the same */
+	handed_settle(h, 0, &none, &p);
+	assert_int_equal(p.sum.packets, 0);        /* it was not */
+	say(ob, MESSAGE_ACK_, w.seq, NULL);
+	handed_settle(h, 0, &second, &p);
+	assert_int_equal(p.sum.packets, 140);
+	give_counted(ob, 0, 8);
+	listen_to(ob, &w, 10);
+	handed_settle(h, w.seq, &second, &p);
+	assert_int_equal(p.sum.packets, 154);
+	close(w.fd), close(mine);
+	outbox_connect(ob, -1);                    /* all of it again: nobody has it */
+	handed_settle(h, 0, &second, &p);
+	assert_int_equal(p.sum.packets, 140);
+	outbox_free(ob);
+	/* the successor: what it put before it knew comes after */
+	assert_int_equal(handed_adopt(fd, &h, &err), 0);
+	assert_int_equal(outbox_new(1 << 20, 1, &ob, &err), 0);
+	outbox_note(ob, h, true);
+	assert_true(outbox_put(ob, MESSAGE_BALANCE_, &lost, sizeof lost));
+	assert_false(outbox_settled(ob, false, &before));
+	mine = connected(ob, &w, &second);
+	assert_true(outbox_settled(ob, false, &before) && before.packets == 140 && before.lost == 7);
+	listen_to(ob, &w, 10);
+	assert_int_equal(w.seq, 3);
+	handed_settle(h, w.seq, &second, &p);
+	assert_true(p.sum.packets == 140 && p.sum.lost == 14 && p.seq == 3);
+	outbox_free(ob);
+	close(w.fd), close(mine), close(fd);
+	const int other = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert_int_equal(handed_adopt(other, &h, &err), GS_ERR_USAGE);
+	close(other);
+}
+
 /* A writer that does not come for long: rows fold, packets stay exact, and there is always room for the last words. */
 static void a_full_outbox_folds(void **state)
 {
@@ -307,6 +535,29 @@ static void a_full_outbox_folds(void **state)
 	assert_int_equal(w.folded, os.folded_packets);
 	assert_true(w.sources > os.folded_packets / 2 * 9 / 10 && w.sources < os.folded_packets / 2 * 11 / 10);
 	assert_int_equal(os.waiting_packets, 0);
+	close(w.fd), close(mine);
+	outbox_free(ob);
+}
+
+/* What was seen and what was counted fold apart: the writer, and the account of what was handed over, go by it. */
+static void what_was_counted_folds_by_itself(void **state)
+{
+	(void)state;
+	struct gs_error err = { 0 };
+	struct message_mark mark = { 1, 1, 0 };
+	struct outbox *ob = NULL;
+	struct fake_writer w;
+
+	assert_int_equal(outbox_new(1 << 20, 1, &ob, &err), 0);
+	give_counted(ob, 0, 80000);
+	assert_true(outbox_state(ob).folding);
+	int mine = connected(ob, &w, &mark);
+	for (unsigned i = 0; i < 100; i++) {
+		listen_to(ob, &w, 3);
+		say(ob, MESSAGE_ACK_, w.seq, NULL);
+	}
+	assert_int_equal(w.packets, 160000);
+	assert_int_equal(w.counted, 140000);
 	close(w.fd), close(mine);
 	outbox_free(ob);
 }
@@ -501,8 +752,12 @@ int main(void)
 		cmocka_unit_test(a_forged_place_does_not),
 		cmocka_unit_test(noise_is_no_message),
 		cmocka_unit_test(descriptors_pass_where_they_belong),
+		cmocka_unit_test(parts_are_held_and_let_go),
 		cmocka_unit_test(a_dead_writer_costs_nothing),
+		cmocka_unit_test(wherever_it_is_killed_the_account_agrees),
+		cmocka_unit_test(the_account_outlives_the_writer),
 		cmocka_unit_test(a_full_outbox_folds),
+		cmocka_unit_test(what_was_counted_folds_by_itself),
 		cmocka_unit_test(the_engine_can_do_nothing),
 		cmocka_unit_test(the_writer_has_its_folder_and_nothing_else),
 		cmocka_unit_test(tables_are_read_and_no_more),
