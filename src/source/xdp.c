@@ -236,7 +236,7 @@ int gs_xdp_adopt(const struct gs_xdp_options *o, const int part[GS_XDP_PARTS], s
 {
 	struct gs_xdp *x = NULL;
 	struct bpf_link_info link = { 0 };
-	uint32_t len = sizeof link, entries;
+	uint32_t len = sizeof link, entries = 0;
 	int r = begin(o, &x, err);
 
 	if (r < 0)
