@@ -12,7 +12,7 @@
 
 #include "store/store.h"
 
-#define RETENTION_LOOK_S 60       /* how often the size is looked at */
+#define RETENTION_LOOK_S 10       /* how often the size is looked at */
 #define RETENTION_AGE_S 1800      /* how often the age is, at the most */
 
 struct retention {

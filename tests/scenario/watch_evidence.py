@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """watch with evidence and retention: packets kept as they came, whatever is killed; the oldest files and rows go, sums stay. usage: watch_evidence.py GRESCOPE"""
 import glob
+import json
 import os
 import re
 import shutil
@@ -117,12 +118,14 @@ with net.Lab() as lab:
     p = s.run("show", "203.0.113.7", "--store", store, "--pcap-dir", s.path("nowhere"))
     s.check("a folder that is not there is said", "nowhere, the folder of evidence" in " ".join(p.stdout.decode().split()), p.stdout[-300:])
 
+    stored = json.loads(s.run("report", "--by", "total", "--format", "json", "--store", store).stdout)["meta"]["packets"]
+
     # the cap: no more than size, oldest gone, foreign files stay
     for f in files():
         os.unlink(f)
     foreign = os.path.join(folder, "grescope-south-20170101T000000Z-1.pcap.zst")
     open(foreign, "wb").write(b"x" * 100)
-    config(f"[sensor]\nname = north\n[store]\npath = {store}\nkeep_size = 1M\n[evidence]\nfolder = {folder}\nsize = 16M\nfile_size = 1M\n[sightings]\nwindow = 1\n")
+    config(f"[sensor]\nname = north\n[store]\npath = {store}\nkeep_size = 512K\n[evidence]\nfolder = {folder}\nsize = 16M\nfile_size = 1M\n[sightings]\nwindow = 1\n")
     p = start(lab)
     noise = [f + os.urandom(180) for f in frames]
     noise = [f[:16] + len(f[14:]).to_bytes(2, "big") + f[18:] for f in noise]
@@ -136,7 +139,14 @@ with net.Lab() as lab:
     s.check("the oldest went", numbers and min(numbers) > 1 and max(numbers) - min(numbers) == len(numbers) - 1, numbers)
     s.check("another sensor's file stays", os.path.exists(foreign))
     s.check("each of them is readable", all(count(f) > 0 for f in files()[1:-1][:3]), files())
+    net.wait_for(lambda: "old rows went" in said(p), limit=30)
     out, err = lab.stop(p)
+    info = s.run("store", "info", "--store", store).stdout.decode()
+    gone = re.search(r"(\d+) only in hourly sums", info)
+    s.check("rows go by size while it runs", gone and int(gone.group(1)) > 0, info)
+    total = json.loads(s.run("report", "--by", "total", "--format", "json", "--store", store).stdout)["meta"]["packets"]
+    s.check("and a report still answers for all of them", total == stored + 36 * len(noise), (total, stored, len(noise), info))
+    s.check("the store is sound", s.run("store", "check", "--store", store).returncode == 0)
     s.check("it ends in good order", p.returncode == 0, (p.returncode, err))
 
     # no folder: said at once
