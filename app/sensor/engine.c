@@ -110,7 +110,7 @@ static int pass_on(void *arg, const struct gs_sighting *s, size_t n, struct gs_e
 		break;
 	}
 	int r = e->to_outbox.take(e->to_outbox.arg, s, n, err);
-	(void)outbox_pump(e->out);
+	(void)outbox_pump_full(e->out);
 	return r;
 }
 

@@ -110,12 +110,17 @@ bool outbox_put(struct outbox *ob, unsigned type, const void *body, size_t len)
 	return true;
 }
 
+static bool has_room(const struct slot *s)
+{
+	return s->type == MESSAGE_SIGHTINGS_ && s->len < sizeof s->body;
+}
+
 /* Where the next sighting goes: NULL where there is no room. */
 static struct slot *room(struct outbox *ob)
 {
 	if (ob->n > ob->n_sent) {
 		struct slot *last = slot_at(ob, ob->n - 1);
-		if (last->type == MESSAGE_SIGHTINGS_ && last->len < sizeof last->body)
+		if (has_room(last))
 			return last;
 	}
 	return slot_new(ob, MESSAGE_SIGHTINGS_, 4);
@@ -368,13 +373,15 @@ bool outbox_take(struct outbox *ob, const struct message *m)
 	}
 }
 
-int outbox_pump(struct outbox *ob)
+static int pump(struct outbox *ob, bool full)
 {
 	if (ob->fd < 0)
 		return MESSAGE_OVER;
 	folds_out(ob);
 	while (ob->welcome && ob->n_sent < ob->n) {
 		struct slot *s = slot_at(ob, ob->n_sent);
+		if (full && ob->n_sent + 1 == ob->n && has_room(s))
+			break;
 		const struct handed_point p = point_at(ob, ob->n_sent);
 		if (ob->handed)
 			handed_try(ob->handed, &p);
@@ -388,6 +395,16 @@ int outbox_pump(struct outbox *ob)
 		ob->rows_sent += s->type == MESSAGE_SIGHTINGS_ ? s->len / sizeof(struct gs_sighting) : 0;
 	}
 	return MESSAGE_DONE;
+}
+
+int outbox_pump(struct outbox *ob)
+{
+	return pump(ob, false);
+}
+
+int outbox_pump_full(struct outbox *ob)
+{
+	return pump(ob, true);
 }
 
 struct outbox_state outbox_state(const struct outbox *ob)

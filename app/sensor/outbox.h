@@ -40,8 +40,10 @@ void outbox_connect(struct outbox *ob, int fd);
 /* What the writer said: HELLO, PREPARE, ACK. False: it makes no sense, leave that writer. */
 bool outbox_take(struct outbox *ob, const struct message *m);
 
-/* Sends as much as the socket takes. MESSAGE_DONE: all of it, LATER: wait until it can be written to, OVER: nobody is there. */
+/* Sends as much as the socket takes. MESSAGE_DONE: all of it, LATER: wait until it can be written to, OVER: nobody is there. outbox_pump_full: but for a message
+ * that further sightings will be joined to; memory is of whole messages, so many that hold few rows would use it up. */
 int outbox_pump(struct outbox *ob);
+int outbox_pump_full(struct outbox *ob);
 
 struct outbox_state {
 	uint64_t put;              /* seq of the last message */

@@ -479,14 +479,17 @@ static int observe_one(struct gs_observe *ob, struct window *w, const struct gs_
 	return 0;
 }
 
-static int observe_single(struct gs_observe *ob, const struct gs_packet *p, const struct gs_verdict *v, uint32_t bot, struct gs_error *err)
+/* One sighting per packet; at most 64 at once. */
+static int observe_singles(struct gs_observe *ob, const struct gs_packet *const *p, const struct gs_verdict *v, const uint32_t *bots, size_t n, struct gs_error *err)
 {
-	struct gs_sighting s;
+	struct gs_sighting s[64];
 
-	gs_sighting_from_packet(p, v, ob->sensor, &s);
-	if (bot)
-		gs_watch_name(ob->watch, gs_watch_settle(ob->watch, bot), &s);
-	return pass_on(ob, &s, 1, err);
+	for (size_t i = 0; i < n; i++) {
+		gs_sighting_from_packet(p[i], &v[i], ob->sensor, &s[i]);
+		if (bots && bots[i])
+			gs_watch_name(ob->watch, gs_watch_settle(ob->watch, bots[i]), &s[i]);
+	}
+	return pass_on(ob, s, n, err);
 }
 
 int gs_observe_packets(struct gs_observe *ob, const struct gs_packet *const *p, const struct gs_verdict *v, const uint32_t *bots, size_t n,
@@ -496,11 +499,6 @@ int gs_observe_packets(struct gs_observe *ob, const struct gs_packet *const *p, 
 	uint64_t hash[64];
 	int r = 0;
 
-	if (ob->window_ns == 0) {
-		for (size_t i = 0; i < n && r == 0; i++)
-			r = observe_single(ob, p[i], &v[i], bots ? bots[i] : 0, err);
-		return r;
-	}
 	while (n > 64) {
 		r = gs_observe_packets(ob, p, v, bots, 64, err);
 		if (r < 0)
@@ -508,6 +506,8 @@ int gs_observe_packets(struct gs_observe *ob, const struct gs_packet *const *p, 
 		p += 64, v += 64, n -= 64;
 		bots = bots ? bots + 64 : NULL;
 	}
+	if (ob->window_ns == 0)
+		return observe_singles(ob, p, v, bots, n, err);
 	for (size_t i = 0; i < n; i++)
 		key_of(p[i], &v[i], bots ? bots[i] : 0, &keys[i]);
 	for (size_t i = 0; i < n; i++) { /* a loop of its own: hashing reads in words what was just stored in octets, and would wait for it */

@@ -506,6 +506,33 @@ static void the_account_outlives_the_writer(void **state)
 	close(other);
 }
 
+/* Rows that come one by one share messages as long as nobody waits for them: else a memory of whole messages would be used up by a few thousand rows. */
+static void rows_share_messages(void **state)
+{
+	(void)state;
+	struct gs_error err = { 0 };
+	struct message_mark mark = { 1, 1, 0 };
+	struct outbox *ob = NULL;
+	struct fake_writer w;
+	const uint32_t n = 10 * MESSAGE_SIGHTINGS + 7;
+
+	assert_int_equal(outbox_new(1 << 20, 1, &ob, &err), 0);
+	int mine = connected(ob, &w, &mark);
+	for (uint32_t i = 0; i < n; i++) {
+		give(ob, i, 1);
+		(void)outbox_pump_full(ob);
+	}
+	struct outbox_state os = outbox_state(ob);
+	assert_false(os.folding);
+	assert_int_equal(os.put, 11);
+	assert_int_equal(os.sent, 10);
+	listen_to(ob, &w, 20); /* pumps all of it */
+	assert_int_equal(w.messages, 11);
+	assert_int_equal(w.packets, 2 * n);
+	close(w.fd), close(mine);
+	outbox_free(ob);
+}
+
 /* A writer that does not come for long: rows fold, packets stay exact, and there is always room for the last words. */
 static void a_full_outbox_folds(void **state)
 {
@@ -756,6 +783,7 @@ int main(void)
 		cmocka_unit_test(a_dead_writer_costs_nothing),
 		cmocka_unit_test(wherever_it_is_killed_the_account_agrees),
 		cmocka_unit_test(the_account_outlives_the_writer),
+		cmocka_unit_test(rows_share_messages),
 		cmocka_unit_test(a_full_outbox_folds),
 		cmocka_unit_test(what_was_counted_folds_by_itself),
 		cmocka_unit_test(the_engine_can_do_nothing),
