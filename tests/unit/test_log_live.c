@@ -214,21 +214,29 @@ static void a_place_is_kept(void **state)
 	gs_follow_close(f);
 }
 
-/* copytruncate: the octets are in another file now, and the inode has the new ones */
-static void a_place_that_was_copied(void **state)
+/* A new file with line 1, and the place behind it. */
+static void read_one_line(struct gs_follow_place *ret)
 {
 	const struct gs_follow_options o = { .from_start = true };
-	struct gs_follow_place place;
 	struct gs_follow *f;
 
-	(void)state;
 	unlink(path);
 	unlink(other);
 	append_to(path, LINE(1));
 	follow_of(&o, &f);
 	follow_gives(f, "1");
-	gs_follow_place(f, &place);
+	gs_follow_place(f, ret);
 	gs_follow_close(f);
+}
+
+/* copytruncate: the octets are in another file now, and the inode has the new ones */
+static void a_place_that_was_copied(void **state)
+{
+	struct gs_follow_place place;
+	struct gs_follow *f;
+
+	(void)state;
+	read_one_line(&place);
 	append_to(other, LINE(1) LINE(2));
 	assert_int_equal(truncate(path, 0), 0);
 	append_to(path, LINE(3) LINE(4) LINE(5));
@@ -240,19 +248,12 @@ static void a_place_that_was_copied(void **state)
 /* Two rotations while nobody looked, nothing compressed: the one between is not read, and that is told. */
 static void a_gap_is_told(void **state)
 {
-	const struct gs_follow_options o = { .from_start = true };
 	char older[80];
 	struct gs_follow_place place;
 	struct gs_follow *f;
 
 	(void)state;
-	unlink(path);
-	unlink(other);
-	append_to(path, LINE(1));
-	follow_of(&o, &f);
-	follow_gives(f, "1");
-	gs_follow_place(f, &place);
-	gs_follow_close(f);
+	read_one_line(&place);
 	snprintf(older, sizeof older, "%s/log.2", folder);
 	assert_int_equal(rename(path, older), 0);
 	usleep(20000); /* a file system's clock may tick with the kernel's */
