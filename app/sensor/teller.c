@@ -175,11 +175,19 @@ static void peer_take(struct teller *t)
 	}
 }
 
+/* What the writer says as it ends: until another one lives for a while, nothing is written. */
+static bool of_store(const struct message_notice *n)
+{
+	return n->role == ROLE_WRITER && (strcmp(n->key, "store.full") == 0 || strcmp(n->key, "store.noroom") == 0 || strcmp(n->key, "store.failed") == 0);
+}
+
 static void notice_take(struct teller *t)
 {
 	struct message_notice *n = &t->in.body.notice;
 
-	if (n->level >= NOTICE_WARNING && n->role != ROLE_TELLER && strcmp(n->key, "clock.step") != 0) /* that one is in the status, too */
+	if (of_store(n))
+		trouble(t, GS_TROUBLE_DISK, true, "", "%s", n->text);
+	else if (n->level >= NOTICE_WARNING && n->role != ROLE_TELLER && strcmp(n->key, "clock.step") != 0) /* that one is in the status, too */
 		trouble(t, GS_TROUBLE_OTHER, true, n->key, "%s", n->text);
 }
 
@@ -340,6 +348,7 @@ static bool listen_to(struct teller *t, int fd, int who)
 		} else if (who == FROM_WRITER && t->in.head.type == MESSAGE_STORE_) {
 			t->view.have_store = true;
 			t->view.store = t->in.body.store;
+			t->view.store_seen_ms = clock_steady_ms();
 		} else if (who >= 0) {
 			engine_message(t, (unsigned)who);
 		}

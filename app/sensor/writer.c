@@ -608,7 +608,7 @@ static int parent_listen(struct writer *w, struct gs_error *err)
 static void status_send(struct writer *w)
 {
 	struct message_store m = { .rows = w->rows, .packets = w->packets, .commit_us = w->commit_us, .sightings = w->mark.rows, .rejected = w->rejected,
-				   .committed_ns = w->committed_ns };
+				   .committed_ns = w->committed_ns, .full = w->full };
 	struct stat st;
 	struct statvfs fs;
 
@@ -785,10 +785,11 @@ static void make_room(struct writer *w)
 /* What fails before the first row is the user's to put right, if it fails at the start of the program: the parent knows. */
 static void ended(struct writer *w, const struct gs_error *err, int r, bool ready)
 {
-	const bool full = w->store && gs_store_full(w->store);
-
+	w->full = w->store && gs_store_full(w->store);
 	child_notice(w->control, ROLE_WRITER, 0, ready ? NOTICE_TROUBLE : NOTICE_FATAL,
-	             (unsigned)store_exit_code(r), full ? "store.full" : "store.failed", "%s", err->text);
+	             (unsigned)store_exit_code(r), w->full ? "store.full" : "store.failed", "%s", err->text);
+	if (w->full) /* its last words: it is so until a writer has lived for a second, and so could commit */
+		status_send(w);
 }
 
 int writer_run(const struct sensor *s, int control)
@@ -826,7 +827,7 @@ int writer_run(const struct sensor *s, int control)
 		r = commit(w, true, &err);
 	if (r < 0) {
 		ended(w, &err, r, ready);
-		if (w->store && gs_store_full(w->store))
+		if (w->full)
 			make_room(w);
 		return CHILD_BROKEN;
 	}

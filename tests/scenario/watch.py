@@ -237,11 +237,16 @@ def mounted(path, size):
     net.run("mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "none", path)
 
 
+def scraped(lab, path):
+    return lab.run([sys.executable, "-c", "import sys, urllib.request as r, urllib.error as e\ntry: a = r.urlopen(sys.argv[1])\nexcept e.HTTPError as x: a = x\nprint(a.read().decode(), end='')",
+                    "http://127.0.0.1:9747" + path]).stdout
+
+
 def full_disk(lab):
     disk = scene.path("disk")
     mounted(disk, "12m")
     try:
-        w = Watch(lab, disk + "/store.db", "--window", "0", "--memory", "64M")
+        w = Watch(lab, disk + "/store.db", "--window", "0", "--memory", "64M", "--metrics", "127.0.0.1:9747")
         with open(disk + "/filler", "wb") as f:
             try:
                 while True:
@@ -251,8 +256,12 @@ def full_disk(lab):
                 pass
         lab.send([frame(source(i)) for i in range(60000)], pps=40000)
         w.wait("full", 20)
+        net.wait_for(lambda: scraped(lab, "/healthz") == "the store is full\n")
+        scene.check("full disk: a metric says it", "\ngrescope_store_full 1\n" in scraped(lab, "/metrics"))
+        scene.check("full disk: an alert of that name", re.search(r"level=error .* phase=begin .*trouble=disk", w.said()), w.said()[-1500:])
         os.unlink(disk + "/filler")
         net.wait_for(lambda: w.packets() == 60000, 60, 0.5)
+        net.wait_for(lambda: scraped(lab, "/healthz") == "all is well\n")
         scene.check("full disk: nothing of it is lost when there is room again", True)
         code = w.stop()
         scene.check("full disk: exit 0", code == 0, w.text[-1000:])

@@ -234,8 +234,13 @@ static void health(void **unused)
 	v.engines[0].seen_ms = 1000;
 	assert_false(view_healthy(&v, 1000, &why));
 	v.have_store = true;
+	v.store_seen_ms = 1000;
 	assert_true(view_healthy(&v, 1000, &why));
 	assert_false(view_healthy(&v, 1001 + VIEW_ALIVE_MS, &why));
+	v.engines[0].seen_ms = 1001 + VIEW_ALIVE_MS;
+	assert_false(view_healthy(&v, 1001 + VIEW_ALIVE_MS, &why));
+	assert_string_equal(why, "the writer gives no sign of life");
+	v.engines[0].seen_ms = 1000;
 	v.engines[0].status.link = LINK_DOWN;
 	assert_false(view_healthy(&v, 1000, &why));
 	v.engines[0].status.link = LINK_UP;
