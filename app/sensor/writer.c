@@ -69,6 +69,7 @@ struct writer {
 	struct message_mark mark; /* as the store will stand with the next commit */
 	struct message_mark committed; /* as it stands */
 	uint64_t rows, rows_since; /* in all; since the last commit */
+	uint64_t before;        /* sightings in the store, of all time, as it was opened */
 	uint64_t packets, rejected;
 	bool dirty, bots_news, stop, full;
 	int64_t next_commit_ms, next_second_ms, epoch_since_ms; /* epoch: 0 none is ending */
@@ -607,7 +608,7 @@ static int parent_listen(struct writer *w, struct gs_error *err)
 
 static void status_send(struct writer *w)
 {
-	struct message_store m = { .rows = w->rows, .packets = w->packets, .commit_us = w->commit_us, .sightings = w->mark.rows, .rejected = w->rejected,
+	struct message_store m = { .rows = w->rows, .packets = w->packets, .commit_us = w->commit_us, .sightings = w->before + w->rows, .rejected = w->rejected,
 				   .committed_ns = w->committed_ns, .full = w->full };
 	struct stat st;
 	struct statvfs fs;
@@ -716,6 +717,7 @@ static int mark_read(struct writer *w, struct gs_error *err)
 
 	if (r < 0)
 		return r;
+	w->before = info.sightings;
 	w->mark = (struct message_mark){ .store = info.store_id, .rows = info.next_seq };
 	snprintf(w->path, sizeof w->path, "%s", info.path);
 	if (stat(w->path, &st) < 0)
