@@ -448,6 +448,8 @@ def interfaces(lab):
     lab.send([frame(source(i)) for i in range(40)], tx="tx1")
     net.wait_for(lambda: w.packets() == 220, 15)
     scene.check("interfaces that come and go", w.stop() == 0 and w.packets() == 220, f"{w.packets()} {w.text}")
+    told = re.findall(r"phase=\w+ id=\d+ key=\S*(?:interface|process)\S*", w.text)
+    scene.check("interfaces: told once, and nobody died", len(told) == 1 and "key=sensor:interface:rx1" in told[0], told)
     w.sound("interfaces")
     lab.link("del", "rx1")
     w = Watch(lab, scene.path("none.db"), wait=False, interfaces=["nosuch0"])
