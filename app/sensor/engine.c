@@ -77,6 +77,8 @@ struct engine {
 	uint64_t bots_sent[ENGINE_PROCESSES]; /* packets_seen when it was last told */
 	struct gs_frame frames[GS_SOURCE_BATCH];
 	struct gs_store_bot bots[MESSAGE_BOTS];
+	struct gs_sighting counted[MESSAGE_SIGHTINGS]; /* by the kernel, not passed on yet */
+	unsigned n_counted;
 	struct gs_pulse_second second;
 	struct message in;
 };
@@ -128,20 +130,32 @@ static void seen(void *arg, const struct gs_frame *const *f, const struct gs_pac
 		notice(e, NOTICE_TROUBLE, "evidence.write", err.text);
 }
 
-/* What the kernel counted: packets in sightings that never were in a window. */
+static int counted_pass(struct engine *e, struct gs_error *err)
+{
+	const size_t n = e->n_counted;
+
+	e->n_counted = 0;
+	return n ? pass_on(e, e->counted, n, err) : 0;
+}
+
+/* What the kernel counted: packets in sightings that never were in a window. They come one by one, and each that went on its own would take up a whole message of the stream. */
 static int counted(void *arg, const struct gs_sighting *s, size_t n, struct gs_error *err)
 {
 	struct engine *e = arg;
+	int r = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		gs_pulse_sighting(e->pulse, &s[i]);
 		e->extra.packets += s[i].packets;
 		e->extra.in_sightings += s[i].packets;
 		e->extra.sighting_bytes += s[i].bytes;
 		e->extra.folded_packets += s[i].flags & GS_SIGHTING_FOLDED ? s[i].packets : 0;
+		e->extra.sightings++;
+		e->counted[e->n_counted++] = s[i];
+		if (e->n_counted == MESSAGE_SIGHTINGS)
+			r = counted_pass(e, err);
 	}
-	e->extra.sightings += n;
-	return pass_on(e, s, n, err);
+	return r;
 }
 
 static void sampled(void *arg, const struct gs_frame *f)
@@ -449,8 +463,9 @@ static void writer_leave(struct engine *e)
 static int counts_take(struct engine *e, bool now, struct gs_error *err)
 {
 	struct handed_sum before;
+	const int r = outbox_settled(e->out, now, &before) ? fast_counts(e->fast, &before, err) : 0;
 
-	return outbox_settled(e->out, now, &before) ? fast_counts(e->fast, &before, err) : 0;
+	return r < 0 ? r : counted_pass(e, err);
 }
 
 static int writer_listen(struct engine *e, struct gs_error *err)
