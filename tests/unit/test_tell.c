@@ -127,6 +127,8 @@ static void the_page_says_what_matters(void **unused)
 	assert_non_null(strstr(text, "last packet 0 s ago") ? "x" : strstr(text, "last packet 1 s ago"));
 	assert_non_null(strstr(text, "flood.mirai.greip         21,000         21        7,360,500"));
 	assert_non_null(strstr(text, "AS3462 Chunghwa Telecom Co., Ltd."));
+	assert_non_null(strstr(text, "networks, last minutes, at least ")); /* of those that are not busy nobody asks where they are */
+	assert_non_null(strstr(text, "places, at least"));
 	assert_non_null(strstr(text, "alert number 29"));
 	assert_null(strstr(text, "alert number 21"));
 	text = page(60, 14, true, false); /* a small one: still something of each */
