@@ -2,7 +2,7 @@
  * parent.c - starts the others, watches over them, starts them anew; the only process with rights, and so the one that parses nothing
  *
  * It never looks into a sighting: what comes to it are notices, signs of life and requests for a descriptor, each checked. A child that dies is started again after a
- * pause, which doubles up to BACKOFF_MOST_MS as long as it does not live for LIVED_MS; one that gives no sign of life for SILENT_MS is killed first. At the end engines flush, then the writer commits, then
+ * pause, which doubles up to BACKOFF_MOST_MS as long as it does not live for a while; one that gives no sign of life for SILENT_MS is killed first. At the end engines flush, then the writer commits, then
  * the teller goes.
  */
 #include "sensor/sensor.h"
@@ -25,7 +25,8 @@
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS 30000
-#define LIVED_MS 1000        /* who was ready and lived that long is started again after the shortest pause */
+#define LIVED_MS 1000        /* who was ready and lived that long is started again after the shortest pause, if it was killed */
+#define WELL_MS 10000        /* the same for who ended by itself: a writer on a full disk finds that out when it commits, after a second */
 #define SILENT_MS 60000
 #define STOP_MOST_MS 12000   /* then who is left is killed */
 #define EVIDENCE_PAUSE_MS 200  /* between two files of one engine: who asks oftener waits, so that one that was taken over cannot have all old ones removed at once */
@@ -123,11 +124,11 @@ static int child_life(const struct parent *p, const struct child *c, int control
 	}
 }
 
-static void child_later(struct child *c)
+static void child_later(struct child *c, int64_t lived_ms)
 {
 	const int64_t now = clock_steady_ms();
 
-	c->backoff_ms = (c->ready && now - c->started_ms > LIVED_MS) || !c->backoff_ms ? BACKOFF_FIRST_MS : c->backoff_ms * 2 < BACKOFF_MOST_MS ? c->backoff_ms * 2 : BACKOFF_MOST_MS;
+	c->backoff_ms = (c->ready && now - c->started_ms > lived_ms) || !c->backoff_ms ? BACKOFF_FIRST_MS : c->backoff_ms * 2 < BACKOFF_MOST_MS ? c->backoff_ms * 2 : BACKOFF_MOST_MS;
 	c->next_ms = now + c->backoff_ms;
 }
 
@@ -142,7 +143,7 @@ static void child_start(struct parent *p, struct child *c)
 	c->no_rights = false;
 	if (message_pair(pair, &err) < 0) {
 		say("%s", err.text);
-		child_later(c);
+		child_later(c, LIVED_MS);
 		return;
 	}
 	if (c->held.tries++ >= HELD_TRIES && held_whole(&c->held)) {
@@ -161,7 +162,7 @@ static void child_start(struct parent *p, struct child *c)
 	if (pid < 0) {
 		say("cannot start a process for %s: %s", role_word(p, c), strerror(errno));
 		close(pair[0]);
-		child_later(c);
+		child_later(c, LIVED_MS);
 		return;
 	}
 	c->pid = pid;
@@ -455,7 +456,7 @@ static void child_ended(struct parent *p, struct child *c, int status)
 	death_say(p, c, status);
 	memset(&c->status, 0, sizeof c->status);
 	c->restarts++;
-	child_later(c);
+	child_later(c, WIFSIGNALED(status) ? LIVED_MS : WELL_MS);
 	c->ready = false;
 	c->gone = code == CHILD_GONE;
 	if (c->gone)

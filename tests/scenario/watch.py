@@ -256,9 +256,13 @@ def full_disk(lab):
                 pass
         lab.send([frame(source(i)) for i in range(60000)], pps=40000)
         w.wait("full", 20)
+        begin = time.monotonic()
         net.wait_for(lambda: scraped(lab, "/healthz") == "the store is full\n")
         scene.check("full disk: a metric says it", "\ngrescope_store_full 1\n" in scraped(lab, "/metrics"))
         scene.check("full disk: an alert of that name", re.search(r"level=error .* phase=begin .*trouble=disk", w.said()), w.said()[-1500:])
+        time.sleep(max(0, begin + 5.5 - time.monotonic()))
+        tries = w.said().count("writer: started again")
+        scene.check("full disk: ever longer pauses between the tries", tries <= 4, tries)
         os.unlink(disk + "/filler")
         net.wait_for(lambda: w.packets() == 60000, 60, 0.5)
         net.wait_for(lambda: scraped(lab, "/healthz") == "all is well\n")
