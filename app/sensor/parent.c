@@ -28,6 +28,7 @@
 #define LIVED_MS 1000        /* who was ready and lived that long is started again after the shortest pause, if it was killed */
 #define WELL_MS 10000        /* the same for who ended by itself: a writer on a full disk finds that out when it commits, after a second */
 #define SILENT_MS 60000
+#define ABSENT_MS 5000       /* between two rounds: it was this process that did not run */
 #define STOP_MOST_MS 12000   /* then who is left is killed */
 #define EVIDENCE_PAUSE_MS 200  /* between two files of one engine: who asks oftener waits, so that one that was taken over cannot have all old ones removed at once */
 #define STATUS_MS 10000      /* between two lines for the service manager */
@@ -67,6 +68,7 @@ struct parent {
 	bool started, stopping, store_stopping;
 	int code;
 	int64_t stop_ms, next_status_ms, next_watchdog_ms;
+	int64_t round_ms;        /* when the last one began */
 	struct message in;
 };
 
@@ -623,6 +625,16 @@ static bool interface_there(const struct parent *p, const struct child *c)
 	return engine_is_logs(p->s, c->number) || strcmp(name, "any") == 0 || if_nametoindex(name) != 0;
 }
 
+/* Stopped by a terminal, frozen with the machine or its container: nobody was heard in that time, and most were stopped themselves. They have their time from now on. */
+static void absence_look(struct parent *p)
+{
+	const int64_t now = clock_steady_ms();
+
+	for (unsigned i = 0; p->round_ms && now - p->round_ms > ABSENT_MS && i < p->n; i++)
+		p->children[i].beat_ms = now;
+	p->round_ms = now;
+}
+
 static void children_tend(struct parent *p)
 {
 	const int64_t now = clock_steady_ms();
@@ -764,6 +776,7 @@ int parent_run(struct sensor *s)
 		}
 	}
 	while (!p->stopping || any_run(p)) {
+		absence_look(p);
 		children_tend(p);
 		if (p->stopping)
 			stop_tend(p);
