@@ -32,6 +32,7 @@
 #define ROUND_MS 50            /* of logs, between two ends of rounds */
 #define ROUND_IDLE_MS 10000    /* where nothing in them was of GRE */
 #define BOTS_EVERY_S 60
+#define EPOCH_LEAST_S 60       /* so long has each, however many bots somebody makes: it is an input of the store */
 #define ENGINE_SEARCHES 2000 /* for bots, a second: some hundredths of a processor, whatever is made to look like one */
 #define KEEP_TELL_S 60
 #define STEP_NS (GS_NS_PER_S / 2) /* the wall clock moved so much against the steady one: it was set */
@@ -72,6 +73,7 @@ struct engine {
 	bool behind;                   /* the last round left frames in the ring */
 	bool stop, ending_epoch;
 	int exit_status;
+	uint64_t epoch_at;             /* in seconds: a tracker that is full is begun anew, not before */
 	uint32_t bots_at;              /* of the round that is under way */
 	bool bots_round;
 	uint64_t bots_sent[ENGINE_PROCESSES]; /* packets_seen when it was last told */
@@ -318,6 +320,7 @@ static int bots_forget(struct engine *e, struct gs_error *err)
 	memset(e->bots_sent, 0, sizeof e->bots_sent);
 	e->bots_at = 0;
 	e->bots_round = e->ending_epoch = false;
+	e->epoch_at = e->seconds + EPOCH_LEAST_S;
 	return r;
 }
 
@@ -632,7 +635,7 @@ static int second(struct engine *e, struct gs_error *err)
 	link_look(e);
 	if (++e->seconds % BOTS_EVERY_S == 0)
 		e->bots_round = true;
-	if (gs_tracker_count(gs_watch_tracker(e->watch)) >= ENGINE_PROCESSES)
+	if (gs_tracker_count(gs_watch_tracker(e->watch)) >= gs_watch_most(e->watch) && e->seconds >= e->epoch_at)
 		e->ending_epoch = true;
 	if (r == 0)
 		r = bots_work(e, err);
