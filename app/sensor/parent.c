@@ -457,6 +457,7 @@ static void child_ended(struct parent *p, struct child *c, int status)
 		held_let_go(&c->held);
 	death_say(p, c, status);
 	memset(&c->status, 0, sizeof c->status);
+	p->next_status_ms = 0;
 	c->restarts++;
 	child_later(c, WIFSIGNALED(status) ? LIVED_MS : WELL_MS);
 	c->ready = false;
@@ -707,7 +708,7 @@ static void stop_tend(struct parent *p)
 static void service_tell(struct parent *p)
 {
 	const int64_t now = clock_steady_ms();
-	uint64_t packets = 0, lost = 0;
+	uint64_t packets = p->total.packets, lost = gs_tally_sensor_lost(&p->total);
 
 	if (p->notify.watchdog_us && now >= p->next_watchdog_ms) {
 		notify_send(&p->notify, "WATCHDOG=1");

@@ -396,6 +396,12 @@ def service(lab):
         scene.check("reloading says when", any("MONOTONIC_USEC=" in g for g in got), got)
         got.clear()
         until("READY=1")
+        lab.send([frame(source(i)) for i in range(50)])
+        time.sleep(1.3)
+        os.kill(w.children()["engine"], signal.SIGKILL)
+        got.clear()
+        until("STATUS=")
+        scene.check("the status line counts what an engine that died had seen", any("STATUS=50 packets seen, 50 lost" in g for g in got), got)
         w.p.send_signal(signal.SIGTERM)
         until("STOPPING=1")
     except TimeoutError:
