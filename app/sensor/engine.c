@@ -32,6 +32,7 @@
 #define ROUND_MS 50            /* of logs, between two ends of rounds */
 #define ROUND_IDLE_MS 10000    /* where nothing in them was of GRE */
 #define BOTS_EVERY_S 60
+#define EPOCH_LEAST_S 60       /* so long has each, however many bots somebody makes: it is an input of the store */
 #define ENGINE_SEARCHES 2000 /* for bots, a second: some hundredths of a processor, whatever is made to look like one */
 #define KEEP_TELL_S 60
 #define STEP_NS (GS_NS_PER_S / 2) /* the wall clock moved so much against the steady one: it was set */
@@ -72,11 +73,14 @@ struct engine {
 	bool behind;                   /* the last round left frames in the ring */
 	bool stop, ending_epoch;
 	int exit_status;
+	uint64_t epoch_at;             /* in seconds: a tracker that is full is begun anew, not before */
 	uint32_t bots_at;              /* of the round that is under way */
 	bool bots_round;
 	uint64_t bots_sent[ENGINE_PROCESSES]; /* packets_seen when it was last told */
 	struct gs_frame frames[GS_SOURCE_BATCH];
 	struct gs_store_bot bots[MESSAGE_BOTS];
+	struct gs_sighting counted[MESSAGE_SIGHTINGS]; /* by the kernel, not passed on yet */
+	unsigned n_counted;
 	struct gs_pulse_second second;
 	struct message in;
 };
@@ -128,20 +132,32 @@ static void seen(void *arg, const struct gs_frame *const *f, const struct gs_pac
 		notice(e, NOTICE_TROUBLE, "evidence.write", err.text);
 }
 
-/* What the kernel counted: packets in sightings that never were in a window. */
+static int counted_pass(struct engine *e, struct gs_error *err)
+{
+	const size_t n = e->n_counted;
+
+	e->n_counted = 0;
+	return n ? pass_on(e, e->counted, n, err) : 0;
+}
+
+/* What the kernel counted: packets in sightings that never were in a window. They come one by one, and each that went on its own would take up a whole message of the stream. */
 static int counted(void *arg, const struct gs_sighting *s, size_t n, struct gs_error *err)
 {
 	struct engine *e = arg;
+	int r = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		gs_pulse_sighting(e->pulse, &s[i]);
 		e->extra.packets += s[i].packets;
 		e->extra.in_sightings += s[i].packets;
 		e->extra.sighting_bytes += s[i].bytes;
 		e->extra.folded_packets += s[i].flags & GS_SIGHTING_FOLDED ? s[i].packets : 0;
+		e->extra.sightings++;
+		e->counted[e->n_counted++] = s[i];
+		if (e->n_counted == MESSAGE_SIGHTINGS)
+			r = counted_pass(e, err);
 	}
-	e->extra.sightings += n;
-	return pass_on(e, s, n, err);
+	return r;
 }
 
 static void sampled(void *arg, const struct gs_frame *f)
@@ -304,6 +320,7 @@ static int bots_forget(struct engine *e, struct gs_error *err)
 	memset(e->bots_sent, 0, sizeof e->bots_sent);
 	e->bots_at = 0;
 	e->bots_round = e->ending_epoch = false;
+	e->epoch_at = e->seconds + EPOCH_LEAST_S;
 	return r;
 }
 
@@ -449,8 +466,9 @@ static void writer_leave(struct engine *e)
 static int counts_take(struct engine *e, bool now, struct gs_error *err)
 {
 	struct handed_sum before;
+	const int r = outbox_settled(e->out, now, &before) ? fast_counts(e->fast, &before, err) : 0;
 
-	return outbox_settled(e->out, now, &before) ? fast_counts(e->fast, &before, err) : 0;
+	return r < 0 ? r : counted_pass(e, err);
 }
 
 static int writer_listen(struct engine *e, struct gs_error *err)
@@ -617,7 +635,7 @@ static int second(struct engine *e, struct gs_error *err)
 	link_look(e);
 	if (++e->seconds % BOTS_EVERY_S == 0)
 		e->bots_round = true;
-	if (gs_tracker_count(gs_watch_tracker(e->watch)) >= ENGINE_PROCESSES)
+	if (gs_tracker_count(gs_watch_tracker(e->watch)) >= gs_watch_most(e->watch) && e->seconds >= e->epoch_at)
 		e->ending_epoch = true;
 	if (r == 0)
 		r = bots_work(e, err);

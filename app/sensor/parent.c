@@ -2,7 +2,7 @@
  * parent.c - starts the others, watches over them, starts them anew; the only process with rights, and so the one that parses nothing
  *
  * It never looks into a sighting: what comes to it are notices, signs of life and requests for a descriptor, each checked. A child that dies is started again after a
- * pause, which doubles up to BACKOFF_MOST_MS as long as it does not live for LIVED_MS; one that gives no sign of life for SILENT_MS is killed first. At the end engines flush, then the writer commits, then
+ * pause, which doubles up to BACKOFF_MOST_MS as long as it does not live for a while; one that gives no sign of life for SILENT_MS is killed first. At the end engines flush, then the writer commits, then
  * the teller goes.
  */
 #include "sensor/sensor.h"
@@ -25,8 +25,10 @@
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS 30000
-#define LIVED_MS 1000        /* who was ready and lived that long is started again after the shortest pause */
+#define LIVED_MS 1000        /* who was ready and lived that long is started again after the shortest pause, if it was killed */
+#define WELL_MS 10000        /* the same for who ended by itself: a writer on a full disk finds that out when it commits, after a second */
 #define SILENT_MS 60000
+#define ABSENT_MS 5000       /* between two rounds: it was this process that did not run */
 #define STOP_MOST_MS 12000   /* then who is left is killed */
 #define EVIDENCE_PAUSE_MS 200  /* between two files of one engine: who asks oftener waits, so that one that was taken over cannot have all old ones removed at once */
 #define STATUS_MS 10000      /* between two lines for the service manager */
@@ -66,6 +68,7 @@ struct parent {
 	bool started, stopping, store_stopping;
 	int code;
 	int64_t stop_ms, next_status_ms, next_watchdog_ms;
+	int64_t round_ms;        /* when the last one began */
 	struct message in;
 };
 
@@ -123,11 +126,11 @@ static int child_life(const struct parent *p, const struct child *c, int control
 	}
 }
 
-static void child_later(struct child *c)
+static void child_later(struct child *c, int64_t lived_ms)
 {
 	const int64_t now = clock_steady_ms();
 
-	c->backoff_ms = (c->ready && now - c->started_ms > LIVED_MS) || !c->backoff_ms ? BACKOFF_FIRST_MS : c->backoff_ms * 2 < BACKOFF_MOST_MS ? c->backoff_ms * 2 : BACKOFF_MOST_MS;
+	c->backoff_ms = (c->ready && now - c->started_ms > lived_ms) || !c->backoff_ms ? BACKOFF_FIRST_MS : c->backoff_ms * 2 < BACKOFF_MOST_MS ? c->backoff_ms * 2 : BACKOFF_MOST_MS;
 	c->next_ms = now + c->backoff_ms;
 }
 
@@ -142,7 +145,7 @@ static void child_start(struct parent *p, struct child *c)
 	c->no_rights = false;
 	if (message_pair(pair, &err) < 0) {
 		say("%s", err.text);
-		child_later(c);
+		child_later(c, LIVED_MS);
 		return;
 	}
 	if (c->held.tries++ >= HELD_TRIES && held_whole(&c->held)) {
@@ -161,7 +164,7 @@ static void child_start(struct parent *p, struct child *c)
 	if (pid < 0) {
 		say("cannot start a process for %s: %s", role_word(p, c), strerror(errno));
 		close(pair[0]);
-		child_later(c);
+		child_later(c, LIVED_MS);
 		return;
 	}
 	c->pid = pid;
@@ -454,8 +457,9 @@ static void child_ended(struct parent *p, struct child *c, int status)
 		held_let_go(&c->held);
 	death_say(p, c, status);
 	memset(&c->status, 0, sizeof c->status);
+	p->next_status_ms = 0;
 	c->restarts++;
-	child_later(c);
+	child_later(c, WIFSIGNALED(status) ? LIVED_MS : WELL_MS);
 	c->ready = false;
 	c->gone = code == CHILD_GONE;
 	if (c->gone)
@@ -622,6 +626,16 @@ static bool interface_there(const struct parent *p, const struct child *c)
 	return engine_is_logs(p->s, c->number) || strcmp(name, "any") == 0 || if_nametoindex(name) != 0;
 }
 
+/* Stopped by a terminal, frozen with the machine or its container: nobody was heard in that time, and most were stopped themselves. They have their time from now on. */
+static void absence_look(struct parent *p)
+{
+	const int64_t now = clock_steady_ms();
+
+	for (unsigned i = 0; p->round_ms && now - p->round_ms > ABSENT_MS && i < p->n; i++)
+		p->children[i].beat_ms = now;
+	p->round_ms = now;
+}
+
 static void children_tend(struct parent *p)
 {
 	const int64_t now = clock_steady_ms();
@@ -694,7 +708,7 @@ static void stop_tend(struct parent *p)
 static void service_tell(struct parent *p)
 {
 	const int64_t now = clock_steady_ms();
-	uint64_t packets = 0, lost = 0;
+	uint64_t packets = p->total.packets, lost = gs_tally_sensor_lost(&p->total);
 
 	if (p->notify.watchdog_us && now >= p->next_watchdog_ms) {
 		notify_send(&p->notify, "WATCHDOG=1");
@@ -763,6 +777,7 @@ int parent_run(struct sensor *s)
 		}
 	}
 	while (!p->stopping || any_run(p)) {
+		absence_look(p);
 		children_tend(p);
 		if (p->stopping)
 			stop_tend(p);

@@ -284,10 +284,10 @@ static void put_ranks(struct page *p, const struct view *v, const struct view_ra
 	const unsigned right = two ? p->shape->width - 4 - left : 0;
 	struct gs_buf b = { 0 };
 
-	gs_buf_puts(&b, "networks, last minutes");
+	gs_buf_puts(&b, "networks, last minutes, at least"); /* only the busiest sources of a second are known by name */
 	if (two) {
 		pad_to(&b, 0, left + 4);
-		gs_buf_puts(&b, "places");
+		gs_buf_puts(&b, "places, at least");
 	}
 	put_buf(p, FAINT, &b);
 	for (unsigned i = 0; i < lines; i++) {

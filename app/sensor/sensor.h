@@ -60,7 +60,7 @@ int64_t clock_steady_ms(void);
 #define CHILD_BROKEN 65 /* it could not go on (a notice said why): start another one after a pause */
 
 #ifndef ENGINE_PROCESSES
-#define ENGINE_PROCESSES 4096 /* bots that an engine tells apart in an epoch: a day, or until they are so many */
+#define ENGINE_PROCESSES 4096 /* bots that an engine tells apart in an epoch: a day, or until they are so many, or as many as its memory holds */
 #endif
 
 #endif

@@ -147,10 +147,21 @@ static void came_again(struct teller *t, const char *who)
 	trouble(t, GS_TROUBLE_PROCESS, true, who, "%s died and was started again", who);
 }
 
+/* One whose interface was gone had nothing to do, and that was told. */
+static void engine_again(struct teller *t, unsigned number)
+{
+	char who[64];
+
+	snprintf(who, sizeof who, "the engine of %s", engine_interface(t->s, number));
+	if (t->view.engines[number].status.link == LINK_GONE)
+		t->view.restarts++;
+	else
+		came_again(t, who);
+}
+
 static void peer_take(struct teller *t)
 {
 	const struct message_peer *p = &t->in.body.peer;
-	char who[32];
 
 	if (p->role == ROLE_WRITER) {
 		if (t->writer >= 0)
@@ -163,9 +174,8 @@ static void peer_take(struct teller *t)
 		if (t->engines[p->number] >= 0)
 			close(t->engines[p->number]);
 		t->engines[p->number] = t->in.fd;
-		snprintf(who, sizeof who, "engine %u", p->number);
 		if (t->met[p->number])
-			came_again(t, who);
+			engine_again(t, p->number);
 		t->met[p->number] = true;
 		t->seen[p->number].known = false;
 		if (p->number >= t->view.n_engines)
@@ -175,11 +185,28 @@ static void peer_take(struct teller *t)
 	}
 }
 
+/* What the writer says as it ends: until another one lives for a while, nothing is written. */
+static bool of_store(const struct message_notice *n)
+{
+	return n->role == ROLE_WRITER && (strcmp(n->key, "store.full") == 0 || strcmp(n->key, "store.noroom") == 0 || strcmp(n->key, "store.failed") == 0);
+}
+
+/* That an interface is down, gone, or was so when an engine wanted to begin. Its status tells when that is over. */
+static bool of_interface(const struct teller *t, const struct message_notice *n)
+{
+	return n->role == ROLE_ENGINE && n->level == NOTICE_WARNING && n->number < t->s->n_engines &&
+	       (strcmp(n->key, "interface.down") == 0 || strcmp(n->key, "interface.gone") == 0 || strcmp(n->key, "engine.open") == 0);
+}
+
 static void notice_take(struct teller *t)
 {
 	struct message_notice *n = &t->in.body.notice;
 
-	if (n->level >= NOTICE_WARNING && n->role != ROLE_TELLER && strcmp(n->key, "clock.step") != 0) /* that one is in the status, too */
+	if (of_store(n))
+		trouble(t, GS_TROUBLE_DISK, true, "", "%s", n->text);
+	else if (of_interface(t, n))
+		trouble(t, GS_TROUBLE_INTERFACE, true, engine_interface(t->s, n->number), "%s", n->text);
+	else if (n->level >= NOTICE_WARNING && n->role != ROLE_TELLER && strcmp(n->key, "clock.step") != 0) /* that one is in the status, too */
 		trouble(t, GS_TROUBLE_OTHER, true, n->key, "%s", n->text);
 }
 
@@ -340,6 +367,7 @@ static bool listen_to(struct teller *t, int fd, int who)
 		} else if (who == FROM_WRITER && t->in.head.type == MESSAGE_STORE_) {
 			t->view.have_store = true;
 			t->view.store = t->in.body.store;
+			t->view.store_seen_ms = clock_steady_ms();
 		} else if (who >= 0) {
 			engine_message(t, (unsigned)who);
 		}

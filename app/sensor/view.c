@@ -156,6 +156,8 @@ bool view_healthy(const struct view *v, int64_t steady_ms, const char **why)
 		trouble = trouble ? trouble : "the writer has given no sign of life yet";
 	else if (v->store.full)
 		trouble = "the store is full";
+	else if (steady_ms - v->store_seen_ms > VIEW_ALIVE_MS)
+		trouble = "the writer gives no sign of life";
 	if (why)
 		*why = trouble ? trouble : "all is well";
 	return !trouble;

@@ -41,6 +41,7 @@ struct view {
 	unsigned n_engines;
 	bool have_store;
 	struct message_store store;
+	int64_t store_seen_ms;          /* when the writer said so, by the steady clock */
 
 	struct gs_pulse_second second;  /* the latest, of all engines */
 	uint64_t class_packets[GS_CLASS_COUNT], class_bytes[GS_CLASS_COUNT];

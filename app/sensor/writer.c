@@ -69,6 +69,7 @@ struct writer {
 	struct message_mark mark; /* as the store will stand with the next commit */
 	struct message_mark committed; /* as it stands */
 	uint64_t rows, rows_since; /* in all; since the last commit */
+	uint64_t before;        /* sightings in the store, of all time, as it was opened */
 	uint64_t packets, rejected;
 	bool dirty, bots_news, stop, full;
 	int64_t next_commit_ms, next_second_ms, epoch_since_ms; /* epoch: 0 none is ending */
@@ -607,8 +608,8 @@ static int parent_listen(struct writer *w, struct gs_error *err)
 
 static void status_send(struct writer *w)
 {
-	struct message_store m = { .rows = w->rows, .packets = w->packets, .commit_us = w->commit_us, .sightings = w->mark.rows, .rejected = w->rejected,
-				   .committed_ns = w->committed_ns };
+	struct message_store m = { .rows = w->rows, .packets = w->packets, .commit_us = w->commit_us, .sightings = w->before + w->rows, .rejected = w->rejected,
+				   .committed_ns = w->committed_ns, .full = w->full };
 	struct stat st;
 	struct statvfs fs;
 
@@ -716,6 +717,7 @@ static int mark_read(struct writer *w, struct gs_error *err)
 
 	if (r < 0)
 		return r;
+	w->before = info.sightings;
 	w->mark = (struct message_mark){ .store = info.store_id, .rows = info.next_seq };
 	snprintf(w->path, sizeof w->path, "%s", info.path);
 	if (stat(w->path, &st) < 0)
@@ -785,10 +787,11 @@ static void make_room(struct writer *w)
 /* What fails before the first row is the user's to put right, if it fails at the start of the program: the parent knows. */
 static void ended(struct writer *w, const struct gs_error *err, int r, bool ready)
 {
-	const bool full = w->store && gs_store_full(w->store);
-
+	w->full = w->store && gs_store_full(w->store);
 	child_notice(w->control, ROLE_WRITER, 0, ready ? NOTICE_TROUBLE : NOTICE_FATAL,
-	             (unsigned)store_exit_code(r), full ? "store.full" : "store.failed", "%s", err->text);
+	             (unsigned)store_exit_code(r), w->full ? "store.full" : "store.failed", "%s", err->text);
+	if (w->full) /* its last words: it is so until a writer has lived for a second, and so could commit */
+		status_send(w);
 }
 
 int writer_run(const struct sensor *s, int control)
@@ -826,7 +829,7 @@ int writer_run(const struct sensor *s, int control)
 		r = commit(w, true, &err);
 	if (r < 0) {
 		ended(w, &err, r, ready);
-		if (w->store && gs_store_full(w->store))
+		if (w->full)
 			make_room(w);
 		return CHILD_BROKEN;
 	}

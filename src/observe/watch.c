@@ -104,6 +104,11 @@ int gs_watch_reset(struct gs_watch *w, struct gs_error *err)
 	return gs_tracker_new(&w->limits, w->tables, &w->tracker, err);
 }
 
+uint32_t gs_watch_most(const struct gs_watch *w)
+{
+	return w->limits.processes;
+}
+
 struct gs_tracker *gs_watch_tracker(struct gs_watch *w)
 {
 	return w->tracker;

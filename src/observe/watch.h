@@ -46,6 +46,9 @@ void gs_watch_free(struct gs_watch *w); /* NULL is fine */
 /* Forgets all processes: what follows is a reading of its own. Tokens given out before mean nothing afterwards. */
 int gs_watch_reset(struct gs_watch *w, struct gs_error *err);
 
+/* So many processes can be told apart until a reset: what options and memory allow. */
+uint32_t gs_watch_most(const struct gs_watch *w);
+
 /* A decoded packet with its verdict, which changes where a link to other packets proves what the packet alone could not. The token: 0 for no process. */
 uint32_t gs_watch_packet(struct gs_watch *w, const struct gs_packet *p, const struct gs_frame *f, struct gs_verdict *v);
 

@@ -237,11 +237,16 @@ def mounted(path, size):
     net.run("mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "none", path)
 
 
+def scraped(lab, path):
+    return lab.run([sys.executable, "-c", "import sys, urllib.request as r, urllib.error as e\ntry: a = r.urlopen(sys.argv[1])\nexcept e.HTTPError as x: a = x\nprint(a.read().decode(), end='')",
+                    "http://127.0.0.1:9747" + path]).stdout
+
+
 def full_disk(lab):
     disk = scene.path("disk")
     mounted(disk, "12m")
     try:
-        w = Watch(lab, disk + "/store.db", "--window", "0", "--memory", "64M")
+        w = Watch(lab, disk + "/store.db", "--window", "0", "--memory", "64M", "--metrics", "127.0.0.1:9747")
         with open(disk + "/filler", "wb") as f:
             try:
                 while True:
@@ -251,8 +256,16 @@ def full_disk(lab):
                 pass
         lab.send([frame(source(i)) for i in range(60000)], pps=40000)
         w.wait("full", 20)
+        begin = time.monotonic()
+        net.wait_for(lambda: scraped(lab, "/healthz") == "the store is full\n")
+        scene.check("full disk: a metric says it", "\ngrescope_store_full 1\n" in scraped(lab, "/metrics"))
+        scene.check("full disk: an alert of that name", re.search(r"level=error .* phase=begin .*trouble=disk", w.said()), w.said()[-1500:])
+        time.sleep(max(0, begin + 5.5 - time.monotonic()))
+        tries = w.said().count("writer: started again")
+        scene.check("full disk: ever longer pauses between the tries", tries <= 4, tries)
         os.unlink(disk + "/filler")
         net.wait_for(lambda: w.packets() == 60000, 60, 0.5)
+        net.wait_for(lambda: scraped(lab, "/healthz") == "all is well\n")
         scene.check("full disk: nothing of it is lost when there is room again", True)
         code = w.stop()
         scene.check("full disk: exit 0", code == 0, w.text[-1000:])
@@ -383,6 +396,12 @@ def service(lab):
         scene.check("reloading says when", any("MONOTONIC_USEC=" in g for g in got), got)
         got.clear()
         until("READY=1")
+        lab.send([frame(source(i)) for i in range(50)])
+        time.sleep(1.3)
+        os.kill(w.children()["engine"], signal.SIGKILL)
+        got.clear()
+        until("STATUS=")
+        scene.check("the status line counts what an engine that died had seen", any("STATUS=50 packets seen, 50 lost" in g for g in got), got)
         w.p.send_signal(signal.SIGTERM)
         until("STOPPING=1")
     except TimeoutError:
@@ -439,6 +458,8 @@ def interfaces(lab):
     lab.send([frame(source(i)) for i in range(40)], tx="tx1")
     net.wait_for(lambda: w.packets() == 220, 15)
     scene.check("interfaces that come and go", w.stop() == 0 and w.packets() == 220, f"{w.packets()} {w.text}")
+    told = re.findall(r"phase=\w+ id=\d+ key=\S*(?:interface|process)\S*", w.text)
+    scene.check("interfaces: told once, and nobody died", len(told) == 1 and "key=sensor:interface:rx1" in told[0], told)
     w.sound("interfaces")
     lab.link("del", "rx1")
     w = Watch(lab, scene.path("none.db"), wait=False, interfaces=["nosuch0"])

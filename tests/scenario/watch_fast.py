@@ -165,6 +165,11 @@ with net.Lab(mtu=3000) as lab:
     _, got, err = run(lab, "spoofed", many, "--fast-path", "count", "--memory", "64M")
     scene.check("spoofed: every packet", total(got) == (len(many), len(many) * octets), f"{total(got)} {err}")
 
+    # as many as there is room for: each with its source, though all come at once
+    few = [frame((11, 1, i >> 8, i & 255)) for i in range(8000)]
+    _, got, err = run(lab, "many", few, "--fast-path", "count", "--memory", "64M")
+    scene.check("many: each with its source", len(per_source(got)) == len(few) and set(per_source(got).values()) == {1}, f"{len(per_source(got))} {per_source(got).most_common(2)}")
+
     # an engine that does not read: counts are there all the same, and frames that had no room are told
     store = scene.path("slow.db")
     p = start(lab, store, "--fast-path", "count")

@@ -75,6 +75,23 @@ with net.Lab(mtu=1500) as lab:
     scene.check("memory", used < 64 + 32 + 160, used)
     print(f"spoofed: {s['frames']} packets in {s['seconds']:.1f} s, {packets} kept, {lost} lost, {sources} sources, {used:.0f} MiB in all, stopped in {took:.2f} s")
 
+    # more processes than a small memory can tell apart: it begins anew when it is full, not when the day is over
+    store = scene.path("more.db")
+    p = start(lab, store, "--memory", "16M", "--window", "1")
+    for part in range(2):
+        with open(scene.path("more.bots"), "w") as f:
+            f.write(f"scene seed={part}\n")
+            for i in range(200):
+                f.write(f"process name=p{i} seed={1511100000 + i}:{1234 + part}:{200000 + i}\n")
+            for i in range(200):
+                f.write(f"attack process=p{i} target=198.51.100.7 kind=greip len=64 rounds=3 pps=300000 source=-1\n")
+        net.run(mkbots, scene.path("more.bots"), scene.path("more"))
+        lab.replay(scene.path("more.pcap"), "--pps=2000")
+        time.sleep(2.5)
+    lab.stop(p)
+    known = [b["bot"] for b in table("bots", "--store", store, "--limit", "0")]
+    scene.check("a full list of processes makes room", 64 < len(set(known)) == len(known) < 200, len(known))
+
     # five processes at once, every packet from a source of its own, as fast as it can be sent: who counts addresses counts hundreds of thousands
     kinds = ("greip len=64", "greip len=64", "greeth len=64", "greip len=16", "greip len=0")
     with open(scene.path("five.bots"), "w") as f:

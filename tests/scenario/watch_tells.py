@@ -172,6 +172,7 @@ def tells(lab, work):
                "--metrics", f"127.0.0.1:{PORT}"]
     s = Sensor(lab, work, *options).ready()
     net.wait_for(lambda: get(lab, "/healthz", code=None) == "all is well\n")
+    assert metric(get(lab, "/metrics"), "grescope_store_sightings") == 0
     lab.send([frame("192.0.2.9")])
     bad = net.wait_for(lambda: s.alerts("network.bad"))  # one packet, and before its window closes
     assert bad[0]["src_ip"] == "192.0.2.9" and bad[0]["named"] == "192.0.2.0/25" and bad[0]["asn"] == 64496, bad

@@ -127,6 +127,8 @@ static void the_page_says_what_matters(void **unused)
 	assert_non_null(strstr(text, "last packet 0 s ago") ? "x" : strstr(text, "last packet 1 s ago"));
 	assert_non_null(strstr(text, "flood.mirai.greip         21,000         21        7,360,500"));
 	assert_non_null(strstr(text, "AS3462 Chunghwa Telecom Co., Ltd."));
+	assert_non_null(strstr(text, "networks, last minutes, at least ")); /* of those that are not busy nobody asks where they are */
+	assert_non_null(strstr(text, "places, at least"));
 	assert_non_null(strstr(text, "alert number 29"));
 	assert_null(strstr(text, "alert number 21"));
 	text = page(60, 14, true, false); /* a small one: still something of each */
@@ -234,8 +236,13 @@ static void health(void **unused)
 	v.engines[0].seen_ms = 1000;
 	assert_false(view_healthy(&v, 1000, &why));
 	v.have_store = true;
+	v.store_seen_ms = 1000;
 	assert_true(view_healthy(&v, 1000, &why));
 	assert_false(view_healthy(&v, 1001 + VIEW_ALIVE_MS, &why));
+	v.engines[0].seen_ms = 1001 + VIEW_ALIVE_MS;
+	assert_false(view_healthy(&v, 1001 + VIEW_ALIVE_MS, &why));
+	assert_string_equal(why, "the writer gives no sign of life");
+	v.engines[0].seen_ms = 1000;
 	v.engines[0].status.link = LINK_DOWN;
 	assert_false(view_healthy(&v, 1000, &why));
 	v.engines[0].status.link = LINK_UP;
