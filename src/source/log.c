@@ -205,8 +205,9 @@ static bool record_next(struct gs_source *s, struct gs_sighting *out, struct gs_
 	struct log_result r;
 	char sentence[LOG_SENTENCE_MAX];
 
-	l->in_line = log_reader_next(l->reader, &r);
-	if (!l->in_line)
+	const bool given = log_reader_next(l->reader, &r);
+	l->in_line = log_reader_more(l->reader); /* known at once: where a batch ends with its line, a place can be kept */
+	if (!given)
 		return false;
 	switch (r.word) {
 	case LOG_GRE:
