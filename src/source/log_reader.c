@@ -171,8 +171,8 @@ static const char *row_times(struct log_reader *lr, const struct log_row *row, s
 		return why ? why : s->last.ns < s->first.ns ? "is before the start" : NULL;
 	}
 	const bool backward = row->duration_ns < 0;
-	if (__builtin_add_overflow(t.ns, row->duration_ns, backward ? &s->first.ns : &s->last.ns))
-		return "is out of range";
+	if (__builtin_add_overflow(t.ns, row->duration_ns, backward ? &s->first.ns : &s->last.ns) || s->first.ns < 0)
+		return "is out of range, less how long it lasted";
 	return NULL;
 }
 
