@@ -79,7 +79,8 @@ const uint8_t *log_reader_find(struct log_reader *lr, const uint8_t *p, const ui
 /* JSON around a line: the journal's export; what shippers (Elastic's, rsyslog, CloudWatch), container runtimes, Fluent Bit and syslog-ng make of it. */
 enum { JOURNAL, JOURNAL_TIME, SHIPPED, LOG, ISO_TIME, AT_TIME, STAMP, TIME, DATE, JOURNAL_HOST, JOURNAL_TAG, WRAPPED_N };
 static const char *const wrapped[WRAPPED_N] = {
-	"MESSAGE", "__REALTIME_TIMESTAMP", "message", "log", "ISODATE", "@timestamp", "timestamp", "time", "date", "_HOSTNAME", "SYSLOG_IDENTIFIER"
+	"MESSAGE",   "__REALTIME_TIMESTAMP", "message", "log", "ISODATE", "@timestamp", "timestamp", "time", "date",
+	"_HOSTNAME", "SYSLOG_IDENTIFIER"
 };
 
 /* The message of an object and its time; false: it has not both. *ret_journal: of the journal, whose time is better than any in the message. */
