@@ -369,8 +369,9 @@ static void news(struct engine *e, int what, const char *text)
 static int logs_round(struct engine *e, struct gs_error *err)
 {
 	const struct outbox_state os = outbox_state(e->out);
+	const size_t room = os.used_bytes < os.cap_bytes / 2 ? (os.cap_bytes / 2 - os.used_bytes) / sizeof(struct gs_sighting) : 0;
 
-	return logs_take(e->logs, e->corridor, &e->extra, &e->record_packets, os.used_bytes < os.cap_bytes / 2, &e->behind, e->control, e->number, err);
+	return logs_take(e->logs, e->corridor, &e->extra, &e->record_packets, room, &e->behind, e->control, e->number, err);
 }
 
 /* Frames, for a while. Negative: the corridor's trouble. */

@@ -191,20 +191,22 @@ static size_t rows_fit(struct logs *l, size_t n, struct gs_tally *tally)
 	return m;
 }
 
-/* *ret_more: this was not all. Of a file that ends between two lines: only there is a place. */
-static int input_take(struct logs *l, struct input *in, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, bool *ret_more, struct gs_error *trouble, struct gs_error *err)
+/* *ret_more: this was not all. Of a file *room is what it may give, and it ends between two lines: only there is a place. */
+static int input_take(struct logs *l, struct input *in, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, size_t *room, bool *ret_more, struct gs_error *trouble, struct gs_error *err)
 {
 	const struct gs_time now = { clock_wall_ns() };
 	size_t n = BATCH;
 	int r = 0;
 
-	for (unsigned i = 0; n == BATCH && (i < ROUND_CALLS || (in->follow && !gs_follow_between_lines(in->follow))); i++) {
+	for (unsigned i = 0; n == BATCH && ((i < ROUND_CALLS && (!in->follow || *room)) || (in->follow && !gs_follow_between_lines(in->follow))); i++) {
 		const int what = in->follow ? gs_follow_sightings(in->follow, now, l->rows, BATCH, &n, tally, trouble) :
 		                              gs_syslog_sightings(in->syslog, now, l->rows, BATCH, &n, tally, trouble);
 		const size_t m = rows_fit(l, n, tally);
 		for (size_t k = 0; k < m; k++)
 			*packets += l->rows[k].packets;
 		l->rows_since += m;
+		if (in->follow)
+			*room -= m < *room ? m : *room;
 		r = m ? gs_corridor_records(c, l->rows, m, err) : 0;
 		if (r < 0 || what < 0)
 			return r;
@@ -218,7 +220,7 @@ static int input_take(struct logs *l, struct input *in, struct gs_corridor *c, s
 	return 0;
 }
 
-int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, bool files, bool *ret_more, int control, unsigned number, struct gs_error *err)
+int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, size_t room, bool *ret_more, int control, unsigned number, struct gs_error *err)
 {
 	const uint64_t bad = tally->records_bad;
 	int r = 0;
@@ -230,8 +232,8 @@ int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uin
 		struct input *in = &l->in[l->next];
 		struct gs_error trouble = { 0 };
 		l->next = (l->next + 1) % l->n;
-		if (files || !in->follow)
-			r = input_take(l, in, c, tally, packets, ret_more, &trouble, err);
+		if (room || !in->follow)
+			r = input_take(l, in, c, tally, packets, &room, ret_more, &trouble, err);
 		if (*trouble.text)
 			child_notice(control, ROLE_ENGINE, number, NOTICE_TROUBLE, 0, "logs.read", "%s", trouble.text);
 	}

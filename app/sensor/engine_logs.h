@@ -33,9 +33,9 @@ unsigned logs_poll(const struct logs *l, struct pollfd *p);
  * is for engines that begin. What is not as it was left is said. */
 void logs_begin(struct logs *l, const struct message_places *places, int control, unsigned number);
 
-/* All there is, as far as a round goes, into the corridor; nothing before logs_begin. What the corridor does not count is added to *tally; *packets: of the rows. files: followed ones too;
- * they can wait where what was read waits for the writer. *ret_more: call again at once. Trouble with a file or a socket is said over control; negative is the corridor's. */
-int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, bool files, bool *ret_more, int control, unsigned number, struct gs_error *err);
+/* All there is, as far as a round goes, into the corridor; nothing before logs_begin. What the corridor does not count is added to *tally; *packets: of the rows. room: for so many rows
+ * of files there is room, as far as lines end there; 0: they wait for the writer. *ret_more: call again at once. Trouble with a file or a socket is said over control; negative is the corridor's. */
+int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, size_t room, bool *ret_more, int control, unsigned number, struct gs_error *err);
 
 /* Rows since the last logs_places that was put; whether that is as many as one round should have. */
 bool logs_round_full(const struct logs *l);

@@ -13,6 +13,8 @@
 #include "source/log_reader.h"
 #include "source/source_int.h"
 
+#define NUL_INSIDE "holds a NUL octet"
+
 struct logs {
 	struct log_reader *reader;
 	uint64_t lines;    /* whole lines before the window's p */
@@ -168,6 +170,14 @@ static int lines_ready(struct gs_source *s, struct gs_tally *tally, struct gs_er
 	}
 }
 
+/* A line as it is read: without what a crash leaves before the line that was written next. False: there are NUL octets inside it too. */
+static bool line_whole(log_cell *line)
+{
+	while (line->len && line->text[0] == '\0')
+		*line = (log_cell){ line->text + 1, line->len - 1 };
+	return !line->len || !memchr(line->text, '\0', line->len) || memmem(line->text, line->len, "\x1f\x8b\x08", 3);
+}
+
 /* Gives the reader the next line that holds a needle, and moves p behind it. False: there is none in what is ready, which is used up. */
 static bool line_next(struct gs_source *s, struct gs_tally *tally)
 {
@@ -182,17 +192,15 @@ static bool line_next(struct gs_source *s, struct gs_tally *tally)
 		const uint8_t *start = before ? before + 1 : p, *stop = nl ? nl : end;
 		window_move(s, start);
 		l->number = l->lines + 1;
-		while (start < stop && *start == '\0') /* what a crash leaves before the line that was written next */
-			start++;
-		const log_cell line = { (const char *)start, (size_t)(stop - start) };
+		log_cell line = { (const char *)start, (size_t)(stop - start) };
 		p = nl ? nl + 1 : end;
 		window_move(s, p);
-		if (!memchr(line.text, '\0', line.len) || memmem(line.text, line.len, "\x1f\x8b\x08", 3)) {
+		if (line_whole(&line)) {
 			log_reader_line(l->reader, line, false);
 			l->in_line = true;
 			return true;
 		}
-		line_bad(s, tally, l->number, "holds a NUL octet");
+		line_bad(s, tally, l->number, NUL_INSIDE);
 	}
 	window_move(s, end);
 	return false;
@@ -205,8 +213,9 @@ static bool record_next(struct gs_source *s, struct gs_sighting *out, struct gs_
 	struct log_result r;
 	char sentence[LOG_SENTENCE_MAX];
 
-	l->in_line = log_reader_next(l->reader, &r);
-	if (!l->in_line)
+	const bool given = log_reader_next(l->reader, &r);
+	l->in_line = log_reader_more(l->reader); /* known at once: where a batch ends with its line, a place can be kept */
+	if (!given)
 		return false;
 	switch (r.word) {
 	case LOG_GRE:
@@ -324,6 +333,13 @@ void log_live_counts(const struct gs_source *s, uint64_t *ret_lines, uint64_t *r
 _Static_assert((int)GS_LOG_NO == LOG_NO && (int)GS_LOG_OTHER == LOG_OTHER && (int)GS_LOG_GRE == LOG_GRE && (int)GS_LOG_BAD == LOG_BAD &&
 	       (int)GS_LOG_HEADING == LOG_HEADING, "the same words inside and outside");
 
+/* Whether a line, which holds NUL octets, is one that a report says it cannot read. */
+static bool line_wanted(struct logs *l, log_cell line)
+{
+	log_reader_block(l->reader);
+	return log_reader_find(l->reader, (const uint8_t *)line.text, (const uint8_t *)line.text + line.len) != NULL;
+}
+
 /* Tells what the reader says of a line. False: no more is wanted. */
 static bool line_tell(struct logs *l, log_cell line, bool (*take)(void *arg, const struct gs_log_reading *r), void *arg, struct gs_log_counts *n)
 {
@@ -331,7 +347,16 @@ static bool line_tell(struct logs *l, log_cell line, bool (*take)(void *arg, con
 	char sentence[LOG_SENTENCE_MAX];
 	struct log_result r;
 
-	const bool named = log_finder_formats(&l->reader->finder, line) != 0;
+	if (!line_whole(&line)) {
+		const bool bad = line_wanted(l, line);
+		told.word = bad ? GS_LOG_BAD : GS_LOG_NO;
+		told.why = bad ? NUL_INSIDE : NULL;
+		n->bad += bad;
+		n->said += bad;
+		n->none += !bad;
+		return take(arg, &told);
+	}
+	const bool named = log_finder_formats(&l->reader->finder, line) >> (log_formats_n - 1) & 1;
 	log_reader_line(l->reader, line, true);
 	while (log_reader_next(l->reader, &r)) {
 		if (r.format == &log_unknown && !named) /* asked about every line, it says of every one that it names protocol 47 */

@@ -1,6 +1,8 @@
 #include "source/log_clock.h"
 
 #define HALF_YEAR_S (183 * INT64_C(86400))
+#define DISORDER_S (30 * INT64_C(86400)) /* that much a line may be older than the one before it */
+#define YEAR_S (366 * INT64_C(86400))
 #define DAY_S INT64_C(86400)
 
 void log_clock_start(struct log_clock *c, const struct gs_log_options *o, struct gs_time modified)
@@ -71,7 +73,7 @@ static const char *year_of(struct log_clock *c, const struct log_time *t, int64_
 		const int64_t last = seconds_of(c->last), here = utc_s(c, t, year);
 		if (here < last - HALF_YEAR_S)
 			year++;
-		else if (here > last + HALF_YEAR_S)
+		else if (here > last + YEAR_S - DISORDER_S) /* December behind January; of GRE half a year without a line is nothing special */
 			year--;
 	}
 	if (year_with_day(t, year) != year)

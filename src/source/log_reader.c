@@ -76,9 +76,25 @@ const uint8_t *log_reader_find(struct log_reader *lr, const uint8_t *p, const ui
 	return hit ? hit : first;
 }
 
-/* Layouts of JSON around a line: the message, the time. */
-static const char *const wrapped[] = { "MESSAGE", "__REALTIME_TIMESTAMP", "message", "@timestamp", "log", "time", "_HOSTNAME", "SYSLOG_IDENTIFIER" };
-enum { JOURNAL, JOURNAL_TIME, SHIPPED, SHIPPED_TIME, CONTAINER, CONTAINER_TIME, JOURNAL_HOST, JOURNAL_TAG, WRAPPED_N };
+/* JSON around a line: the journal's export; what shippers (Elastic's, rsyslog, CloudWatch), container runtimes, Fluent Bit and syslog-ng make of it. */
+enum { JOURNAL, JOURNAL_TIME, SHIPPED, LOG, ISO_TIME, AT_TIME, STAMP, TIME, DATE, JOURNAL_HOST, JOURNAL_TAG, WRAPPED_N };
+static const char *const wrapped[WRAPPED_N] = {
+	"MESSAGE",   "__REALTIME_TIMESTAMP", "message", "log", "ISODATE", "@timestamp", "timestamp", "time", "date",
+	"_HOSTNAME", "SYSLOG_IDENTIFIER"
+};
+
+/* The message of an object and its time; false: it has not both. *ret_journal: of the journal, whose time is better than any in the message. */
+static bool wrapped_find(const log_cell *cells, log_cell *ret, struct log_time *ret_time, bool *ret_journal)
+{
+	*ret_journal = cells[JOURNAL].len && cells[JOURNAL_TIME].len && log_time_read(cells[JOURNAL_TIME], ret_time);
+	*ret = cells[JOURNAL].len ? cells[JOURNAL] : cells[SHIPPED].len ? cells[SHIPPED] : cells[LOG];
+	if (*ret_journal)
+		return true;
+	for (unsigned i = ISO_TIME; i <= DATE && ret->len; i++)
+		if (cells[i].len && log_time_read(cells[i], ret_time))
+			return true;
+	return false;
+}
 
 /* Puts the line inside into lr->line. False: nothing is wrapped here. */
 static bool unwrap(struct log_reader *lr)
@@ -89,27 +105,26 @@ static bool unwrap(struct log_reader *lr)
 
 	if (!lr->line.text.len || lr->line.text.text[0] != '{' || !log_json(lr->line.text, wrapped, WRAPPED_N, cells))
 		return false;
-	for (unsigned i = JOURNAL; i <= CONTAINER; i += 2) {
-		if (!cells[i].len || !cells[i + 1].len || !log_time_read(cells[i + 1], &t))
-			continue;
-		if (!lr->scratch && !(lr->scratch = malloc(LOG_LINE_MAX)))
-			return false;
-		const long n = log_json_unescape(cells[i], lr->scratch, LOG_LINE_MAX);
-		if (n < 0)
-			return false;
-		log_prefix(log_trim((log_cell){ lr->scratch, (size_t)n }), &inner);
-		const bool own = inner.time.kind == LOG_TIME_EPOCH || (inner.time.has_year && inner.time.has_offset);
-		if (i == JOURNAL || !own)
-			inner.time = t;
-		if (i == JOURNAL && !inner.tag.len) {
-			inner.tag = cells[JOURNAL_TAG];
-			inner.host = cells[JOURNAL_HOST];
-		}
-		inner.all = lr->line.all;
-		lr->line = inner;
-		return true;
+	log_cell message;
+	bool journal;
+	if (!wrapped_find(cells, &message, &t, &journal))
+		return false;
+	if (!lr->scratch && !(lr->scratch = malloc(LOG_LINE_MAX)))
+		return false;
+	const long n = log_json_unescape(message, lr->scratch, LOG_LINE_MAX);
+	if (n < 0)
+		return false;
+	log_prefix(log_trim((log_cell){ lr->scratch, (size_t)n }), &inner);
+	const bool own = inner.time.kind == LOG_TIME_EPOCH || (inner.time.has_year && inner.time.has_offset);
+	if (journal || !own)
+		inner.time = t;
+	if (journal && !inner.tag.len) {
+		inner.tag = cells[JOURNAL_TAG];
+		inner.host = cells[JOURNAL_HOST];
 	}
-	return false;
+	inner.all = lr->line.all;
+	lr->line = inner;
+	return true;
 }
 
 /* What stands before an object where JSON comes in a stream: RFC 7464 (journalctl -o json-seq), server-sent events (-o json-sse). */
@@ -171,8 +186,8 @@ static const char *row_times(struct log_reader *lr, const struct log_row *row, s
 		return why ? why : s->last.ns < s->first.ns ? "is before the start" : NULL;
 	}
 	const bool backward = row->duration_ns < 0;
-	if (__builtin_add_overflow(t.ns, row->duration_ns, backward ? &s->first.ns : &s->last.ns))
-		return "is out of range";
+	if (__builtin_add_overflow(t.ns, row->duration_ns, backward ? &s->first.ns : &s->last.ns) || s->first.ns < 0)
+		return "is out of range, less how long it lasted";
 	return NULL;
 }
 

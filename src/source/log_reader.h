@@ -66,6 +66,12 @@ bool log_reader_line(struct log_reader *lr, log_cell line, bool all);
 /* The next record of the line. True: *ret is filled. The first call for a line always gives one, LOG_NO perhaps. */
 bool log_reader_next(struct log_reader *lr, struct log_result *ret);
 
+/* Whether the next call may give another record of the line. False: it gives none. */
+static inline bool log_reader_more(const struct log_reader *lr)
+{
+	return lr->again || !lr->given;
+}
+
 /* A sentence for a bad record: "netfilter: source `x` is none that grescope reads". Into out. */
 #define LOG_SENTENCE_MAX 192
 void log_sentence(const struct log_result *r, char out[LOG_SENTENCE_MAX]);

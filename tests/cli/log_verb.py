@@ -76,6 +76,11 @@ out = p.stdout.decode()
 check("logs test", p.returncode == 0 and out.count("\n") == 6 and "4 lines: 1 with GRE, 2 not understood, 0 of other protocols, 0 headings, 1 of no format" in out, out)
 check("logs test: a row", "2017-01-01T00:00:01.000Z  192.0.2.1 > 198.51.100.1  length 564  ttl 49  id 5  DF  remnant 10" in out, out)
 check("logs test -v", "hello" in run("logs", "test", "-v", log).stdout.decode() and "hello" not in out)
+crash = put("crash.log", b"\0" * 9 + line("Jan  1 00:00:01").encode() + line("Jan  1 00:00:02", "2\0").encode() + b"Jan  1 00:00:03 \0 fw sshd[1]: hello\n"
+            b"Jan  1 00:00:04 fw1 : %ASA-6-106015: Deny TCP (no connection) from 192.0.2.1/47 to 198.51.100.1/80 flags RST on interface outside\n", january)
+p, q = run("logs", "test", crash), run("report", "-v", crash)
+check("logs test says what a report would", "4 lines: 1 with GRE, 1 not understood, 0 of other protocols, 0 headings, 2 of no format" in p.stdout.decode() and
+      "holds a NUL octet" in p.stdout.decode() and "rows read 1, not understood 1," in q.stderr.decode(), (p, q))
 packed = put("bad.log.gz", gzip.compress(text.encode()), january)
 check("gzip", run("logs", "test", packed).stdout.decode().replace(".gz", "") == out)
 p = run("logs", "test", put("hostile.log", line("Jan  1 00:00:01") + "Jan  1 00:00:02 fw x: \x1b]0;x\x07 proto=47\n"))

@@ -235,6 +235,16 @@ s.check("and said", "could not be understood" in w.said() and "203.0.113.900" in
 p = s.run("store", "check", "--store", store)
 s.check("the store is sound", p.returncode == 0, (p.stdout + p.stderr)[-500:])
 
+# ---- a log that is there all at once is read as fast as the store takes it: none of its rows is folded ----
+keep_store, store, keep_kept, kept = store, s.path("large.db"), kept, 0
+w = Watch("--follow", log, "--memory", "16M")
+write("".join(line(f"198.18.{i // 256}.{i % 256}") for i in range(30000)))
+comes_to("a large log at once", 30000, 60)
+a = report()
+s.check("each of its sources has its row", len(a["rows"]) == 30000 and all(r["packets"] == 1 for r in a["rows"]), (len(a["rows"]), a["rows"][:2]))
+s.check("it ends well", w.stop() == 0, w.said()[-1500:])
+store, kept = keep_store, keep_kept
+
 # ---- anybody may follow what he can read; times without a zone are the one that is told ----
 if os.geteuid() == 0:
     theirs = s.path("theirs")

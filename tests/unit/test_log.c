@@ -209,6 +209,9 @@ static void years(void **state)
 	clock_is(&c, "Aug 10 00:00:02", "2016-08-10T00:00:02Z");
 	clock_is(&c, "Jan 10 00:00:02", "2017-01-10T00:00:02Z");
 	clock_is(&c, "Feb 29 00:00:02", "is none: that year had no 29 February");
+	clock_is(&c, "Oct 25 00:00:02", "2017-10-25T00:00:02Z"); /* lines of GRE can be months apart */
+	clock_is(&c, "Jan  3 00:00:02", "2018-01-03T00:00:02Z");
+	clock_is(&c, "Dec 20 00:00:02", "2017-12-20T00:00:02Z");
 	/* nothing is known */
 	o.year = 0;
 	log_clock_start(&c, &o, GS_TIME_MIN);

@@ -110,6 +110,38 @@ static void a_file_that_grows(void **state)
 	gs_follow_close(f);
 }
 
+/* A batch that ends with a line ends between lines: else a log that is there all at once would be read in one go, whatever waits for its rows. */
+static void between_lines(void **state)
+{
+	const struct gs_follow_options o = { .from_start = true };
+	struct gs_tally tally = { 0 };
+	struct gs_follow_place place;
+	struct gs_sighting rows[2];
+	struct gs_follow *f;
+	size_t n;
+
+	(void)state;
+	unlink(path);
+	append_to(path, LINE(1) LINE(2) LINE(3));
+	follow_of(&o, &f);
+	assert_int_equal(gs_follow_sightings(f, now, rows, 2, &n, &tally, NULL), 0);
+	assert_int_equal(n, 2);
+	assert_true(gs_follow_between_lines(f));
+	gs_follow_place(f, &place);
+	assert_int_equal(place.offset, strlen(LINE(1) LINE(2)));
+	follow_gives(f, "3");
+	gs_follow_close(f);
+	/* of a line that says more there is no place yet */
+	unlink(path);
+	append_to(path, "Jun  3 12:57:34 fw kernel: IN=a OUT= SRC=192.0.2.1 DST=198.51.100.1 PROTO=47 IN=a OUT= SRC=192.0.2.2 DST=198.51.100.1 PROTO=47\n" LINE(3));
+	follow_of(&o, &f);
+	assert_int_equal(gs_follow_sightings(f, now, rows, 1, &n, &tally, NULL), 0);
+	assert_int_equal(n, 1);
+	assert_false(gs_follow_between_lines(f));
+	follow_gives(f, "2 3");
+	gs_follow_close(f);
+}
+
 static void rotation_and_truncation(void **state)
 {
 	const struct gs_follow_options o = { .from_start = true };
@@ -516,6 +548,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_that_grows),
+		cmocka_unit_test(between_lines),
 		cmocka_unit_test(rotation_and_truncation),
 		cmocka_unit_test(a_place_is_kept),
 		cmocka_unit_test(a_place_that_was_copied),

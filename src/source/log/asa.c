@@ -10,6 +10,9 @@
  *   302017  Built inbound|outbound GRE connection ID from IF:A[/call] (A'[/call]) to IF:B/call (B'/call)
  *   302018  Teardown GRE connection ID from ... to ... duration H:MM:SS bytes N
  *   305006  ... translation creation failed for PROTO src IF:A dst IF:B
+ *   305005  No translation group found for PROTO src IF:A dst IF:B
+ *   305013  Asymmetric NAT rules matched for forward and reverse flows; Connection for PROTO src IF:A dst IF:B denied ...
+ *   106011  Deny inbound (No xlate) PROTO src IF:A dst IF:B
  *
  * 106014 (Deny inbound icmp) has the shape of 106010 and is never GRE. PROTO is a name, a number or "protocol N". Messages are known by
  * their words: loggers cut the %ASA- tag off, and its severity and class vary.
@@ -76,6 +79,7 @@ static enum log_word reverse_path(struct log_row *row, log_cell m)
 static enum log_word deny(struct log_row *row, log_cell m)
 {
 	log_take(&m, "inbound ");
+	log_take(&m, "(No xlate) ");
 	const enum log_proto p = take_protocol(&m);
 	const bool reverse = log_take(&m, "reverse path check from ");
 
@@ -209,14 +213,17 @@ static enum log_word message_read(struct log_row *row, log_cell m)
 
 static enum log_word asa_read(const struct log_line *line, void *state, struct log_row *row)
 {
-	static const char failed[] = "translation creation failed for ";
+	static const char *const untranslated[] = { "translation creation failed for ", "No translation group found for ",
+						    "forward and reverse flows; Connection for " };
 	bool tagged;
 
 	(void)state;
 	log_cell m = message(line, &tagged);
-	const char *at = log_find(m, failed);
-	if (at && at - m.text < 16) { /* "regular ", "portmap " */
-		m = log_from(m, at + sizeof failed - 1);
+	for (size_t i = 0; i < sizeof untranslated / sizeof *untranslated; i++) {
+		const char *at = log_find(m, untranslated[i]);
+		if (!at || at - m.text > 40) /* "regular ", "portmap ", "Asymmetric NAT rules matched for " */
+			continue;
+		m = log_from(m, at + strlen(untranslated[i]));
 		const enum log_proto p = take_protocol(&m);
 		return p == LOG_PROTO_GRE ? src_dst(row, m) : LOG_OTHER;
 	}

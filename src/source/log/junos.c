@@ -96,7 +96,7 @@ static enum log_word junos_read(const struct log_line *line, void *state, struct
 	const log_cell all = log_record(line);
 	const char *at = log_find(all, mark);
 	if (!at)
-		return LOG_NO;
+		return log_find(all, "APPTRACK_SESSION_") ? LOG_OTHER : LOG_NO;
 	log_cell m = log_from(all, at + sizeof mark - 1);
 	const bool close = log_starts(m, "CLOSE");
 	if (!close && !log_starts(m, "CREATE") && !log_starts(m, "DENY"))

@@ -3,18 +3,20 @@
  *
  *   [UFW BLOCK] IN=eth0 OUT= MAC=.. SRC=192.0.2.1 DST=198.51.100.1 LEN=564 TOS=0x00 PREC=0x00 TTL=49 ID=51958 DF PROTO=47
  *   IN=eth0 OUT= SRC=2001:db8::1 DST=2001:db8::2 LEN=564 TC=0 HOPLIMIT=49 FLOWLBL=0 PROTO=47
+ *   IN=eth0 OUT=eth1 MAC source = .. MAC dest = .. proto = 0x0800 IP SRC=192.0.2.1 IP DST=198.51.100.1, IP tos=0x00, IP proto=47       a bridge: ebtables --log-ip
+ *   IN=eth0 OUT=eth1 MAC source = .. MAC dest = .. proto = 0x86dd IPv6 SRC=2001:db8::1 IPv6 DST=2001:db8::2, IPv6 priority=0x0, Next Header=47
  *
  * The kernel names few protocols; 47 is a number there. LEN before PROTO is the IP total length, for IPv6 with its header. An ICMP error quotes a packet in brackets,
  * with SRC, DST and PROTO of its own: not the packet that was logged. Lines of two processors run into each other: a new IN= begins a new packet, what it interrupted is
  * lost where it had no PROTO yet. A later fragment (FRAG:185) is a packet of its protocol like any other: the log knows no more.
  *
- * Source: net/ipv4/netfilter/nf_log_ipv4.c and nf_log_ipv6.c, later net/netfilter/nf_log_syslog.c, of Linux.
+ * Source: net/ipv4/netfilter/nf_log_ipv4.c and nf_log_ipv6.c, later net/netfilter/nf_log_syslog.c, and net/bridge/netfilter/ebt_log.c, of Linux.
  */
 #include "source/log.h"
 
 #include <string.h>
 
-static const char *const needles[] = { "proto=47", "proto=gre", NULL };
+static const char *const needles[] = { "proto=47", "proto=gre", "header=47", NULL };
 
 /* Whether an equals sign is that of "IN=", a name or nothing, " OUT=": a packet begins there. */
 static bool packet_begins(const char *start, const char *equals, const char *end)
@@ -67,14 +69,19 @@ static bool field_read(struct packet *k, const char *key, const char *equals, co
 		if (memcmp(key, "SRC", 3) == 0)
 			field_keep(k, &k->src, value);
 		else if (memcmp(key, "DST", 3) == 0)
-			field_keep(k, &k->dst, value);
+			field_keep(k, &k->dst, (log_cell){ value.text, value.len - (value.len && stop[-1] == ',') });
 		else if (memcmp(key, "LEN", 3) == 0)
 			field_keep(k, &k->len, value);
 		else if (memcmp(key, "TTL", 3) == 0)
 			field_keep(k, &k->ttl, value);
 		break;
 	case 5:
-		if (memcmp(key, "PROTO", 5) != 0)
+		if (memcmp(key, "PROTO", 5) != 0 && memcmp(key, "proto", 5) != 0)
+			break;
+		k->proto = value;
+		return true;
+	case 6:
+		if (memcmp(key, "Header", 6) != 0)
 			break;
 		k->proto = value;
 		return true;
