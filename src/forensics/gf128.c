@@ -211,10 +211,16 @@ struct gf128 gf128_of_state(const struct gf128_map *m, const struct gs_bot_state
 
 struct gs_bot_state gf128_to_state(const struct gf128_map *m, struct gf128 e)
 {
-	struct gs_bot_state s = { { 0 } };
+	uint64_t sum[2] = { 0, 0 }; /* in halves: this is most of what linking packets takes */
+	struct gs_bot_state s;
+
 	for (unsigned k = 0; k < 16; k++) {
-		s = state_add(s, &m->of_element[k][e.lo >> (4 * k) & 15]);
-		s = state_add(s, &m->of_element[16 + k][e.hi >> (4 * k) & 15]);
+		uint64_t low[2], high[2];
+		memcpy(low, &m->of_element[k][e.lo >> (4 * k) & 15], sizeof low);
+		memcpy(high, &m->of_element[16 + k][e.hi >> (4 * k) & 15], sizeof high);
+		sum[0] ^= low[0] ^ high[0];
+		sum[1] ^= low[1] ^ high[1];
 	}
+	memcpy(&s, sum, sizeof s);
 	return s;
 }

@@ -60,33 +60,46 @@ struct gs_bot_linker {
 
 /* ---- the code of a layout ---- */
 
-static bool bit_of(const struct code_word *w, unsigned bit)
+static inline bool bit_of(const struct code_word *w, unsigned bit)
 {
 	return w->block[bit / 64] >> (bit % 64) & 1;
 }
 
 /* Adds where mask is all ones, not where it is zero; no branch, since a processor would guess it wrong half of the time. */
-static inline void word_add(struct code_word *to, const struct code_word *w, uint64_t mask)
+static inline void blocks_add(struct code_word *to, const struct code_word *w, unsigned from, unsigned end, uint64_t mask)
 {
-	for (unsigned i = 0; i < LINK_BLOCKS; i++)
+	for (unsigned i = from; i < end; i++)
 		to->block[i] ^= w->block[i] & mask;
+}
+
+static inline void element_add(struct code_word *to, const struct code_word *w, uint64_t mask)
+{
 	to->element.lo ^= w->element.lo & mask;
 	to->element.hi ^= w->element.hi & mask;
 }
 
-/* Brings bits from..to-1 into reduced echelon form; the words before `rank` are reduced already for earlier bits. Returns the new rank. */
-static unsigned reduce(struct code_word w[128], unsigned rank, unsigned from, unsigned to, uint16_t pivot[128])
+/*
+ * Brings bits from..to-1 into reduced echelon form; the words before `rank` are reduced already for earlier bits, the others have none of these. Returns the new rank.
+ * Who wants check equations alone does without the elements.
+ */
+static unsigned reduce(struct code_word w[128], unsigned rank, unsigned from, unsigned to, bool elements, uint16_t pivot[128])
 {
+	const unsigned end = (to + 63) / 64;
+
 	for (unsigned bit = from; bit < to && rank < 128; bit++) {
 		unsigned p = rank;
 		while (p < 128 && !bit_of(&w[p], bit))
 			p++;
 		if (p == 128)
 			continue;
-		const struct code_word found = w[p];
+		const struct code_word found = w[p]; /* of bits before this one it has none */
 		w[p] = w[rank];
-		for (unsigned i = 0; i < 128; i++)
-			word_add(&w[i], &found, -(uint64_t)bit_of(&w[i], bit));
+		for (unsigned i = 0; i < 128; i++) {
+			const uint64_t mask = -(uint64_t)bit_of(&w[i], bit);
+			blocks_add(&w[i], &found, bit / 64, end, mask);
+			if (elements)
+				element_add(&w[i], &found, mask);
+		}
 		w[rank] = found;
 		pivot[rank++] = (uint16_t)bit;
 	}
@@ -116,11 +129,11 @@ static void table_init(struct link_table *t, const struct gs_bot_tables *tables,
 		link_predict(layout, gf128_to_state(&tables->map, w->element), &seen);
 		word_put(w, &seen, 0, layout->view.bits);
 	}
-	t->first_rank = reduce(t->first, 0, 0, layout->view.bits, t->first_pivot);
+	t->first_rank = reduce(t->first, 0, 0, layout->view.bits, true, t->first_pivot);
 }
 
 /* The code for packets `gap` apart. Returns its rank; below 128 the state would not be determined. */
-static unsigned table_code(const struct link_table *t, const struct gs_bot_tables *tables, unsigned gap, struct code_word w[128], uint16_t pivot[128])
+static unsigned table_code(const struct link_table *t, const struct gs_bot_tables *tables, unsigned gap, bool elements, struct code_word w[128], uint16_t pivot[128])
 {
 	const struct gf128 jump = gf128_pow(t->step, gap);
 	const unsigned bits = t->layout.view.bits;
@@ -136,7 +149,7 @@ static unsigned table_code(const struct link_table *t, const struct gs_bot_table
 			word_put(&w[i], &seen, p * bits, bits);
 		}
 	}
-	return reduce(w, t->first_rank, bits, t->packets * bits, pivot);
+	return reduce(w, t->first_rank, bits, t->packets * bits, elements, pivot);
 }
 
 static uint64_t *table_checks(const struct link_table *t, unsigned gap)
@@ -149,7 +162,7 @@ static void table_prepare(struct link_table *t, const struct gs_bot_tables *tabl
 	struct code_word w[128];
 	uint16_t pivot[128];
 	uint64_t *check = table_checks(t, gap);
-	const unsigned rank = table_code(t, tables, gap, w, pivot), bits = t->packets * t->layout.view.bits;
+	const unsigned rank = table_code(t, tables, gap, false, w, pivot), bits = t->packets * t->layout.view.bits;
 	unsigned n = 0;
 
 	if (rank < 128) /* left without checks: table_solve refuses it */
@@ -187,10 +200,13 @@ static bool table_solve(const struct link_table *t, const struct gs_bot_tables *
 	struct code_word w[128], sum = { 0 };
 	uint16_t pivot[128];
 
-	if (table_code(t, tables, gap, w, pivot) < 128)
+	if (table_code(t, tables, gap, true, w, pivot) < 128)
 		return false;
-	for (unsigned i = 0; i < 128; i++)
-		word_add(&sum, &w[i], -(uint64_t)bit_of(seen, pivot[i]));
+	for (unsigned i = 0; i < 128; i++) {
+		const uint64_t mask = -(uint64_t)bit_of(seen, pivot[i]);
+		blocks_add(&sum, &w[i], 0, t->blocks, mask);
+		element_add(&sum, &w[i], mask);
+	}
 	if (memcmp(sum.block, seen->block, t->blocks * sizeof *sum.block) != 0 || (sum.element.lo | sum.element.hi) == 0)
 		return false;
 	*ret = gf128_to_state(&tables->map, sum.element);

@@ -20,6 +20,7 @@
 
 #include "query/query.h"
 #include "store/store.h"
+#include "../scratch.h"
 #include "../store/made.h"
 
 /* -- the double ---------------------------------------------------------------------------------------------------------------------- */
@@ -268,7 +269,7 @@ static struct gs_store *store_of(const struct kind *k, const struct gs_sighting 
 	char name[16];
 	uint16_t id;
 
-	snprintf(path, sizeof path, "/tmp/grescope-answers-%d%s", (int)getpid(), suffix);
+	snprintf(path, sizeof path, "%.40s/grescope-answers-%d%s", scratch(), (int)getpid(), suffix);
 	unlink(path);
 	if (gs_store_open(path, &(struct gs_store_options){ .mode = GS_STORE_CREATE }, &st, &err) < 0)
 		fail_msg("%s", err.text);
@@ -292,7 +293,7 @@ static void store_drop(struct gs_store *st, const char *suffix)
 	char name[300];
 
 	gs_store_close(st);
-	snprintf(path, sizeof path, "/tmp/grescope-answers-%d%s", (int)getpid(), suffix);
+	snprintf(path, sizeof path, "%.40s/grescope-answers-%d%s", scratch(), (int)getpid(), suffix);
 	for (unsigned i = 0; i < 4; i++) {
 		snprintf(name, sizeof name, "%s%s", path, parts[i]);
 		unlink(name);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "scratch.h"
 #include "store/made.h"
 #include "store/store.h"
 
@@ -1121,11 +1122,8 @@ static void what_is_no_archive(void **state)
 
 static int make_folder(void **state)
 {
-	const char *tmp = getenv("TMPDIR");
 	(void)state;
-	if (!tmp || !*tmp)
-		tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; /* some hundred stores: without a disk's waits */
-	snprintf(folder, sizeof folder, "%.40s/grescope-XXXXXX", tmp);
+	snprintf(folder, sizeof folder, "%.40s/grescope-XXXXXX", scratch());
 	return mkdtemp(folder) ? 0 : -1;
 }
 

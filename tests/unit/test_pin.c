@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "scratch.h"
 #include "store/store.h"
 
 static char path[64];
@@ -19,7 +20,7 @@ static struct gs_store *store_new(void)
 	struct gs_store *st = NULL;
 	char name[80];
 
-	snprintf(path, sizeof path, "/tmp/grescope-pin-%d.db", (int)getpid());
+	snprintf(path, sizeof path, "%.30s/grescope-pin-%d.db", scratch(), (int)getpid());
 	for (int i = 0; i < 4; i++) {
 		snprintf(name, sizeof name, "%s%s", path, (const char *[]){ "", "-wal", "-shm", "-lock" }[i]);
 		unlink(name);

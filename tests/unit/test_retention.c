@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "scratch.h"
 #include "sensor/retention.h"
 #include "store/made.h"
 
@@ -16,7 +17,7 @@
 #define T0 (INT64_C(1485561600) * GS_NS_PER_S) /* 2017-01-28 00:00:00 */
 #define DAY_NS (INT64_C(86400) * GS_NS_PER_S)
 
-static char folder[] = "/tmp/grescope-retention-XXXXXX";
+static char folder[64];
 static struct gs_error err;
 
 #define OK(call)                                             \
@@ -253,6 +254,7 @@ static void test_time(void **state)
 static int make_folder(void **state)
 {
 	(void)state;
+	snprintf(folder, sizeof folder, "%.30s/grescope-retention-XXXXXX", scratch());
 	return mkdtemp(folder) ? 0 : -1;
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "store/private.h" /* the layout of older versions, and the engine's own look at a file */
+#include "scratch.h"
 #include "store/made.h"
 
 #define NS INT64_C(1000000000)
@@ -1246,7 +1247,7 @@ static void check_finds(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(folder, "/tmp/grescope-test-store-XXXXXX");
+	snprintf(folder, sizeof folder, "%.30s/grescope-test-store-XXXXXX", scratch());
 	return mkdtemp(folder) ? 0 : -1;
 }
 
