@@ -4,6 +4,7 @@
 #include "sensor/sensor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -61,12 +62,22 @@ static int users_find(struct sensor *s, const struct options *o)
 	return 0;
 }
 
+/* Started without standard descriptors, the first socket would be one of them, and a child that puts its own in order would lose it. */
+static void descriptors_fill(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) /* gets the lowest that is free: this one */
+			return;
+}
+
 int cmd_watch(const struct options *o)
 {
 	struct sensor s = { .pin_origin = o->pin_origin };
 	struct sensor_config *c;
 	struct gs_error err = { 0 };
 	unsigned told = 0;
+
+	descriptors_fill();
 	int r = config_of_options(o, on_found, &told, &c, &err);
 
 	if (r < 0) {

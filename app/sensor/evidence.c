@@ -15,6 +15,7 @@
 #define SUFFIX ".pcap.zst"
 #define TRIES 1000 /* for a name that nobody has */
 #define REMOVALS 10000 /* in one call */
+#define OLDEST 256
 
 void evidence_prefix(const char *sensor, char out[96])
 {
@@ -94,20 +95,42 @@ static bool is_open(const struct evidence *e, const char *name)
 	return false;
 }
 
-struct folder_sum {
+struct old {
+	struct gs_time time;
 	uint64_t bytes;
-	char oldest[256];      /* that may go; "" none */
-	uint64_t oldest_bytes;
+	char name[EVIDENCE_NAME_MAX];
 };
 
-/* The time in a name decides what is oldest; where it is the same, the name. */
+struct folder_sum {
+	uint64_t bytes;
+	unsigned n;
+	struct old old[OLDEST]; /* that may go, oldest first */
+};
+
+/* The time in a name decides what is older; where it is the same, the name. */
+static bool is_older(struct gs_time t, const char *name, const struct old *than)
+{
+	return t.ns < than->time.ns || (t.ns == than->time.ns && strcmp(name, than->name) < 0);
+}
+
+static void old_add(const struct evidence *e, struct folder_sum *s, struct gs_time t, const char *name, uint64_t bytes)
+{
+	if ((s->n == OLDEST && !is_older(t, name, &s->old[OLDEST - 1])) || is_open(e, name))
+		return;
+	unsigned i = s->n < OLDEST ? s->n++ : OLDEST - 1;
+	for (; i > 0 && is_older(t, name, &s->old[i - 1]); i--)
+		s->old[i] = s->old[i - 1];
+	s->old[i] = (struct old){ .time = t, .bytes = bytes };
+	snprintf(s->old[i].name, sizeof s->old[i].name, "%s", name);
+}
+
 static int folder_sum(const struct evidence *e, struct folder_sum *ret, struct gs_error *err)
 {
-	struct gs_time oldest = GS_TIME_MAX, t;
 	const struct dirent *d;
+	struct gs_time t;
 	struct stat st;
 
-	*ret = (struct folder_sum){ 0 };
+	ret->bytes = ret->n = 0;
 	const int fd = openat(e->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
@@ -117,14 +140,11 @@ static int folder_sum(const struct evidence *e, struct folder_sum *ret, struct g
 		return gs_fail_errno(err, GS_ERR_IO, sys, "%.300s, the folder of evidence", e->path);
 	}
 	while ((d = readdir(dir))) {
-		if (!evidence_name_parse(d->d_name, e->prefix, &t) || fstatat(e->folder, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		if (strlen(d->d_name) >= EVIDENCE_NAME_MAX || !evidence_name_parse(d->d_name, e->prefix, &t) || fstatat(e->folder, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISREG(st.st_mode))
 			continue;
 		ret->bytes += (uint64_t)st.st_size;
-		if (is_open(e, d->d_name) || t.ns > oldest.ns || (t.ns == oldest.ns && strcmp(d->d_name, ret->oldest) > 0))
-			continue;
-		oldest = t;
-		snprintf(ret->oldest, sizeof ret->oldest, "%s", d->d_name);
-		ret->oldest_bytes = (uint64_t)st.st_size;
+		old_add(e, ret, t, d->d_name, (uint64_t)st.st_size);
 	}
 	closedir(dir);
 	return 0;
@@ -137,25 +157,31 @@ static bool disk_has(const struct evidence *e, uint64_t bytes)
 	return fstatvfs(e->folder, &v) < 0 || (uint64_t)v.f_bavail * v.f_frsize >= bytes;
 }
 
-/* Removes the oldest until the rest and `reserve` fit cap and disk. */
+/* Removes the oldest until the rest and `reserve` fit cap and disk. The folder is gone through once for OLDEST of them: nobody waits long for that, however many there are. */
 static int make_room(struct evidence *e, uint64_t reserve, uint64_t *ret_bytes, struct gs_error *err)
 {
 	struct folder_sum s;
 
-	for (unsigned i = 0; i < REMOVALS; i++) {
+	for (unsigned removals = 0; removals < REMOVALS;) {
 		int r = folder_sum(e, &s, err);
 		if (r < 0)
 			return r;
-		const bool fits = s.bytes + reserve <= e->max_bytes, room = disk_has(e, reserve + EVIDENCE_KEEP_FREE);
-		if (ret_bytes)
-			*ret_bytes = s.bytes;
-		if (fits && room)
-			return 0;
-		if (!*s.oldest)
-			return room ? 0 : gs_fail(err, GS_ERR_LIMIT, "%.300s: the disk has no room left for evidence", e->path);
-		if (unlinkat(e->folder, s.oldest, 0) < 0 && errno != ENOENT)
-			return gs_fail_errno(err, GS_ERR_IO, errno, "cannot remove %.200s/%.120s to make room", e->path, s.oldest);
-		e->removed++;
+		for (unsigned i = 0;; i++) {
+			const bool fits = s.bytes + reserve <= e->max_bytes, room = disk_has(e, reserve + EVIDENCE_KEEP_FREE);
+			if (ret_bytes)
+				*ret_bytes = s.bytes;
+			if (fits && room)
+				return 0;
+			if (s.n == 0)
+				return room ? 0 : gs_fail(err, GS_ERR_LIMIT, "%.300s: the disk has no room left for evidence", e->path);
+			if (i == s.n)
+				break;
+			if (unlinkat(e->folder, s.old[i].name, 0) < 0 && errno != ENOENT)
+				return gs_fail_errno(err, GS_ERR_IO, errno, "cannot remove %.200s/%.120s to make room", e->path, s.old[i].name);
+			s.bytes -= s.old[i].bytes;
+			e->removed++;
+			removals++;
+		}
 	}
 	return 0;
 }

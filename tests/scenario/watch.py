@@ -121,6 +121,12 @@ def start_to_stop(lab):
     w.wait(r"packets 500, in sightings 500")
     w.stop(signal.SIGINT)
     scene.check("a second run adds to it", w.packets() == 3500, w.packets())
+    w = Watch(lab, scene.path("closed.db"), "--window", "1", prefix=("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"), wait=False)
+    net.wait_for(lambda: w.children().get("engine"))
+    time.sleep(0.5)
+    lab.send(frames[:50])
+    code = w.stop()
+    scene.check("without standard descriptors", code == 0 and w.packets() == 50, f"{code} {w.packets()}")
 
 
 COLUMNS = ("src_ip", "dst_ip", "protocol", "ip_len", "ttl", "gre_version", "gre_flags", "gre_proto", "gre_key", "gre_seq", "inner_protocol", "inner_src_ip",

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define T0 1501009531 /* 2017-07-25T19:05:31Z */
@@ -134,6 +135,27 @@ static void test_cap(void **state)
 	evidence_close(&e);
 }
 
+/* A cap made much smaller: many files go at once, and the folder is not gone through for each of them. */
+static void test_many(void **state)
+{
+	const clock_t begin = clock();
+	char name[EVIDENCE_NAME_MAX];
+
+	(void)state;
+	open_folder(UINT64_MAX / 2);
+	for (unsigned i = 0; i < 4000; i++) {
+		snprintf(name, sizeof name, "grescope-n__rd_1_x-201001%02uT00%02u%02uZ-%u.pcap.zst", 1 + i % 30, i / 60 % 60, i % 60, i);
+		foreign(name, 1000);
+	}
+	assert_int_equal(next(0, 0, 0, 1000, name), 0);
+	e.max_bytes = 10000;
+	assert_int_equal(evidence_tick(&e, NULL, NULL), 0);
+	assert_int_equal(e.removed, 3991);
+	assert_true(there(name) && !there("grescope-n__rd_1_x-20100101T000000Z-0.pcap.zst"));
+	assert_true(clock() - begin < 10 * CLOCKS_PER_SEC);
+	evidence_close(&e);
+}
+
 static int unwritable(void)
 {
 	struct evidence other;
@@ -222,6 +244,6 @@ static int remove_folder(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_names), cmocka_unit_test(test_cap), cmocka_unit_test(test_find) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_names), cmocka_unit_test(test_cap), cmocka_unit_test(test_many), cmocka_unit_test(test_find) };
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
