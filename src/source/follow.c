@@ -271,6 +271,29 @@ int gs_follow_resume(struct gs_follow *f, const struct gs_follow_place *place, e
 	return file_open(f, same ? place->offset : 0, err);
 }
 
+/*
+ * A copy of the file has the name, perhaps with more behind: who fetches logs from elsewhere (rsync) or edits one writes it anew and renames it. Reading goes on in it where it was. *ret_taken: so
+ * it was.
+ */
+static int copy_take(struct gs_follow *f, bool *ret_taken, struct gs_error *err)
+{
+	struct gs_follow_place place;
+	struct stat sb;
+	const int fd = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+
+	gs_follow_place(f, &place);
+	*ret_taken = fd >= 0 && place.offset && fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) && place_fits(fd, &sb, &place);
+	if (!*ret_taken) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	file_close(f);
+	log_live_reset(f->s); /* an unfinished line is in the copy, too */
+	f->counts.rotations++;
+	return file_take(f, fd, &sb, place.offset, f->path, err);
+}
+
 /* What the end of the file means. *ret_on: there is more to read. */
 static int at_end(struct gs_follow *f, bool *ret_on, struct gs_error *err)
 {
@@ -292,6 +315,11 @@ static int at_end(struct gs_follow *f, bool *ret_on, struct gs_error *err)
 	f->counts.there = stat(f->path, &named) == 0;
 	if (!f->counts.there || (named.st_ino == f->inode && named.st_dev == f->device))
 		return 0; /* where the name is gone the old file may still be written to */
+	if ((uint64_t)open_file.st_size == f->s->stream.out_octets - f->begun && !log_live_flushed(f->s)) {
+		r = copy_take(f, ret_on, err);
+		if (r < 0 || *ret_on)
+			return r;
+	}
 	/* Another file has the name. Its writer may have used the old one until a moment ago: once more to its end, then what is unfinished is a line. */
 	if ((uint64_t)open_file.st_size > f->s->stream.out_octets - f->begun || !log_live_flushed(f->s)) {
 		log_live_flush(f->s);

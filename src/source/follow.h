@@ -1,7 +1,8 @@
 /*
  * follow.h - a log file that grows: its new lines as sightings, across rotation and truncation
  *
- * The file is named by its path, as `tail -F` has it: whatever file has the name is followed. Where another file takes the name (rotation), the old one is read to its end first; where
+ * The file is named by its path, as `tail -F` has it: whatever file has the name is followed. Where another file takes the name (rotation), the old one is read to its end first; a copy of it
+ * that takes the name (rsync) is read on where the old one was; where
  * the file gets shorter (copytruncate), reading starts at its beginning again. A last line without its newline waits for the rest; where the file is rotated away
  * it counts as it is. A name that is not there yet, or not any more, is waited for.
  *

@@ -194,6 +194,34 @@ static void resumes(const struct gs_follow_place *place, enum gs_follow_found wa
 	assert_int_equal(found, want);
 }
 
+/* Who fetches a log from elsewhere writes it anew and renames it: its lines are not new ones. */
+static void a_copy_takes_the_name(void **state)
+{
+	const struct gs_follow_options o = { .from_start = true };
+	struct gs_follow *f;
+	char copy[300];
+
+	(void)state;
+	snprintf(copy, sizeof copy, "%s.copy", path);
+	unlink(path);
+	unlink(copy);
+	append_to(path, LINE(1) LINE(2));
+	follow_of(&o, &f);
+	follow_gives(f, "1 2");
+	append_to(copy, LINE(1) LINE(2) LINE(3));
+	assert_int_equal(rename(copy, path), 0);
+	follow_gives(f, "3");
+	append_to(path, "Jun  3 12:57:34 fw kernel: IN=a OUT= SRC=192.0.2.4 DST=198.51.100.1 PROTO=4");
+	follow_gives(f, "");
+	append_to(copy, LINE(1) LINE(2) LINE(3) "Jun  3 12:57:34 fw kernel: IN=a OUT= SRC=192.0.2.4 DST=198.51.100.1 PROTO=47\n");
+	assert_int_equal(rename(copy, path), 0);
+	follow_gives(f, "4");
+	append_to(copy, LINE(5)); /* and another file is another */
+	assert_int_equal(rename(copy, path), 0);
+	follow_gives(f, "5");
+	gs_follow_close(f);
+}
+
 static void a_place_is_kept(void **state)
 {
 	const struct gs_follow_options o = { .from_start = true };
@@ -550,6 +578,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_grows),
 		cmocka_unit_test(between_lines),
 		cmocka_unit_test(rotation_and_truncation),
+		cmocka_unit_test(a_copy_takes_the_name),
 		cmocka_unit_test(a_place_is_kept),
 		cmocka_unit_test(a_place_that_was_copied),
 		cmocka_unit_test(a_gap_is_told),
