@@ -122,6 +122,9 @@ void options_help(const struct verb *verb);
 /* One message on stderr: "grescope: sentence". */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* From now on what nobody reads at once (a full pipe) is left out instead of waited for, and how many lines that were is said with the next one. */
+void say_without_waiting(void);
+
 int exit_code_of(int gs_err);
 
 /* A zone as --tz names it; it lives as long as the program. zone.c */

@@ -65,6 +65,7 @@ struct parent {
 	bool evidence_on;
 	int64_t next_evidence_ms;
 	int signals;
+	bool terminal;           /* it was started on one */
 	bool started, stopping, store_stopping;
 	int code;
 	int64_t stop_ms, next_status_ms, next_watchdog_ms;
@@ -560,7 +561,10 @@ static void signals_take(struct parent *p)
 			stop_begin(p, EXIT_DONE);
 			break;
 		case SIGHUP:
-			reload(p);
+			if (p->terminal && !isatty(STDERR_FILENO)) /* it hung up: whoever watched is gone */
+				stop_begin(p, EXIT_DONE);
+			else
+				reload(p);
 			break;
 		case SIGUSR1:
 			counters_say(p);
@@ -755,6 +759,8 @@ int parent_run(struct sensor *s)
 		return EXIT_USAGE;
 	}
 	p->s = s;
+	p->terminal = isatty(STDERR_FILENO);
+	say_without_waiting();
 	p->children[p->n++] = (struct child){ .role = ROLE_WRITER, .control = -1 };
 	for (unsigned i = 0; i < s->n_engines; i++)
 		p->children[p->n++] = (struct child){ .role = ROLE_ENGINE, .number = i, .control = -1 };

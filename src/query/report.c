@@ -781,12 +781,12 @@ static void note_unknown(struct report *r, struct gs_meta *meta)
 		country += g->origin.country[0] ? 0 : g->sums.packets;
 		city += g->origin.city ? 0 : g->sums.packets;
 	}
-	if (r->q->q.by == GS_BY_CITY)
+	if (r->q->q.by == GS_BY_CITY && city)
 		query_note(r->q, meta, "place unknown: city for %s of packets, country for %s", query_percent((double)city / all, (char[16]){ 0 }),
 		           query_percent((double)country / all, (char[16]){ 0 }));
-	else if (r->q->q.by == GS_BY_COUNTRY)
+	else if (r->q->q.by == GS_BY_COUNTRY && country)
 		query_note(r->q, meta, "place unknown: country for %s of packets", query_percent((double)country / all, (char[16]){ 0 }));
-	else if (r->q->q.by == GS_BY_NETWORK)
+	else if (r->q->q.by == GS_BY_NETWORK && network)
 		query_note(r->q, meta, "network unknown for %s of packets", query_percent((double)network / all, (char[16]){ 0 }));
 }
 
