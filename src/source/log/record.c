@@ -57,7 +57,7 @@ static bool joined_read(log_cell date, log_cell time, log_cell zone, struct log_
 {
 	char text[80];
 	const int n = snprintf(text, sizeof text, "%.*s %.*s%s%.*s", (int)date.len, date.text, (int)time.len, time.text,
-			       zone.len > 0 ? " " : "", (int)zone.len, zone.text);
+			       zone.len > 0 ? " " : "", (int)zone.len, zone.len > 0 ? zone.text : "");
 
 	return n > 0 && (size_t)n < sizeof text && log_time_read((log_cell){ text, (size_t)n }, ret);
 }
