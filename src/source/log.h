@@ -97,8 +97,8 @@ extern const size_t log_formats_n;
 
 /* One per file of src/source/log/; listed in log_table.c in the order in which they are asked. */
 extern const struct log_format log_netfilter, log_ulogd, log_filterlog, log_pflog, log_dshield, log_unknown;
-extern const struct log_format log_asa, log_azure, log_cef, log_checkpoint, log_eve, log_fortigate, log_gcp, log_ios, log_junos, log_mikrotik, log_paloalto, log_sophos,
-	log_vpcflow, log_winfw, log_zeek;
+extern const struct log_format log_asa, log_azure, log_cef, log_checkpoint, log_eve, log_fortigate, log_gcp, log_ios, log_junos, log_junos_filter, log_mikrotik, log_paloalto,
+	log_sophos, log_vpcflow, log_winfw, log_zeek;
 
 /* ---- protocol ---- */
 

@@ -13,6 +13,7 @@ const struct log_format *const log_formats[] = {
 	&log_asa,
 	&log_ios,
 	&log_junos,
+	&log_junos_filter,
 	&log_fortigate,
 	&log_sophos,
 	&log_checkpoint,
