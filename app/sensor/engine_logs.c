@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BATCH 256          /* rows of one call */
@@ -31,6 +32,7 @@ struct input {
 	struct gs_syslog *syslog;
 	const char *name;         /* path, or address */
 	char folder[2][PATH_MAX]; /* of the name, and of what it leads to; "" none */
+	uint64_t device, inode;   /* the first folder's, as the sandbox knows it */
 };
 
 struct logs {
@@ -54,12 +56,15 @@ struct logs {
 static int folders_of(struct input *in, struct gs_error *err)
 {
 	char path[PATH_MAX], target[PATH_MAX];
+	struct stat sb;
 
 	if (snprintf(path, sizeof path, "%s", in->name) >= (int)sizeof path)
 		return gs_fail(err, GS_ERR_USAGE, "%.80s...: too long a name", in->name);
 	snprintf(in->folder[0], sizeof in->folder[0], "%s", dirname(path));
-	if (access(in->folder[0], F_OK) < 0)
+	if (stat(in->folder[0], &sb) < 0)
 		return gs_fail_errno(err, GS_ERR_NOENT, errno, "%s: cannot be followed: its folder", in->name);
+	in->device = sb.st_dev;
+	in->inode = sb.st_ino;
 	if (realpath(in->name, target)) {
 		snprintf(in->folder[1], sizeof in->folder[1], "%s", dirname(target));
 		if (strcmp(in->folder[0], in->folder[1]) == 0)
@@ -220,6 +225,19 @@ static int input_take(struct logs *l, struct input *in, struct gs_corridor *c, s
 	return 0;
 }
 
+/*
+ * A name that leads elsewhere than at the start: the sandbox lets only the folders in that were known then. To read where a link leads is not among the calls of this process, so the sentence says "if".
+ */
+static void trouble_explain(const struct input *in, struct gs_error *trouble)
+{
+	struct stat folder, name;
+
+	if (!in->follow || trouble->code != GS_ERR_ACCESS || stat(in->folder[0], &folder) < 0 || lstat(in->name, &name) < 0)
+		return;
+	if (S_ISLNK(name.st_mode) || folder.st_dev != in->device || folder.st_ino != in->inode)
+		gs_fail(trouble, GS_ERR_ACCESS, "%s: if the link leads into a folder that was not known at the start, restart the sensor", trouble->text);
+}
+
 int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, size_t room, bool *ret_more, int control, unsigned number, struct gs_error *err)
 {
 	const uint64_t bad = tally->records_bad;
@@ -234,6 +252,7 @@ int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uin
 		l->next = (l->next + 1) % l->n;
 		if (room || !in->follow)
 			r = input_take(l, in, c, tally, packets, &room, ret_more, &trouble, err);
+		trouble_explain(in, &trouble);
 		if (*trouble.text)
 			child_notice(control, ROLE_ENGINE, number, NOTICE_TROUBLE, 0, "logs.read", "%s", trouble.text);
 	}

@@ -259,6 +259,27 @@ if os.geteuid() == 0:
     p = s.run("report", "--by", "hour", "--format", "json", "--store", store)
     s.check("--tz", f"{when() - datetime.timedelta(hours=9):%Y-%m-%dT%H}" in p.stdout.decode(), p.stdout[:1500])
 
+# ---- a link that is switched to a folder that the sandbox does not know ----
+store = s.path("link.db")
+for folder in "links", "old", "new":
+    os.mkdir(s.path(folder))
+    os.chmod(s.path(folder), 0o755)
+write(line(source(1)), s.path("old", "x.log"))
+write(line(source(2)), s.path("new", "x.log"))
+link = s.path("links", "x.log")
+os.symlink(s.path("old", "x.log"), link)
+w = Watch("--follow", link)
+os.symlink(s.path("new", "x.log"), link + ".new")
+os.rename(link + ".new", link)
+fenced = "paths fenced" in w.said()
+try:
+    net.wait_for(lambda: "restart the sensor" in w.said() if fenced else packets() >= 1, 15)
+except TimeoutError:
+    pass
+s.check("a link into an unknown folder is told with what helps", not fenced or f"{link}: cannot be opened: Permission denied: if the link leads into a folder that was not known at the start, restart the sensor"
+        in w.said(), w.said())
+s.check("it ends well after that", w.stop() == 0, w.said())
+
 # ---- what cannot be is said at the start ----
 store = s.path("another.db")
 s.exits("a folder that is not there", 6, "watch", "--store", store, "--follow", s.path("nowhere", "x.log"), says="its folder")
