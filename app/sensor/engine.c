@@ -30,6 +30,7 @@
 #define DRAIN_MOST_MS 400      /* at the end, however much still comes in */
 #define LAST_MS 30000          /* for the writer to acknowledge the last of it; the parent is less patient */
 #define ROUND_MS 50            /* of logs, between two ends of rounds */
+#define ROUND_LONG 64          /* messages: then it ends at once; what is folded for want of room is in none */
 #define ROUND_IDLE_MS 10000    /* where nothing in them was of GRE */
 #define BOTS_EVERY_S 60
 #define EPOCH_LEAST_S 60       /* so long has each, however many bots somebody makes: it is an input of the store */
@@ -264,7 +265,7 @@ static void round_put(struct engine *e, bool last)
 	const int64_t since = clock_steady_ms() - e->round_ms;
 	struct message_places places;
 
-	if (!last && since < ROUND_MS && !logs_round_full(e->logs))
+	if (!last && since < ROUND_MS && outbox_state(e->out).put - e->round_seq < ROUND_LONG)
 		return;
 	(void)balance_put(e, last);
 	const bool rows = outbox_state(e->out).put != e->round_seq;

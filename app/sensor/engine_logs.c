@@ -25,7 +25,7 @@
 
 #define BATCH 256          /* rows of one call */
 #define ROUND_CALLS 32     /* to one file or socket before the others have their turn */
-#define ROUND_ROWS 16384u  /* that a round has before it ends: the writer holds them until then */
+#define CALL_ROWS 16384u   /* of one call: between two of them a round can end, and the writer holds its rows until then */
 
 struct input {
 	struct gs_follow *follow; /* one of both */
@@ -42,8 +42,8 @@ struct logs {
 	unsigned n, n_follow;     /* followed ones come first */
 	unsigned next;            /* whose turn it is */
 	bool begun;
-	uint64_t rows_since;      /* the last round's end */
-	struct message_places put; /* with it */
+	uint64_t rows_taken;      /* by the call at hand */
+	struct message_places put; /* with the last round's end */
 	uint64_t bad, bad_told, unfit;
 	struct message_status told; /* of it the counters of logs_count alone */
 	const char *unfit_why;
@@ -209,7 +209,7 @@ static int input_take(struct logs *l, struct input *in, struct gs_corridor *c, s
 		const size_t m = rows_fit(l, n, tally);
 		for (size_t k = 0; k < m; k++)
 			*packets += l->rows[k].packets;
-		l->rows_since += m;
+		l->rows_taken += m;
 		if (in->follow)
 			*room -= m < *room ? m : *room;
 		r = m ? gs_corridor_records(c, l->rows, m, err) : 0;
@@ -244,9 +244,10 @@ int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uin
 	int r = 0;
 
 	*ret_more = false;
+	l->rows_taken = 0;
 	if (!l->begun)
 		return 0;
-	for (unsigned i = 0; r == 0 && i < l->n && !logs_round_full(l); i++) {
+	for (unsigned i = 0; r == 0 && i < l->n && l->rows_taken < CALL_ROWS; i++) {
 		struct input *in = &l->in[l->next];
 		struct gs_error trouble = { 0 };
 		l->next = (l->next + 1) % l->n;
@@ -256,7 +257,7 @@ int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uin
 		if (*trouble.text)
 			child_notice(control, ROLE_ENGINE, number, NOTICE_TROUBLE, 0, "logs.read", "%s", trouble.text);
 	}
-	*ret_more |= logs_round_full(l);
+	*ret_more |= l->rows_taken >= CALL_ROWS;
 	l->bad += tally->records_bad - bad;
 	return r;
 }
@@ -296,11 +297,6 @@ void logs_begin(struct logs *l, const struct message_places *places, int control
 	l->begun = true;
 }
 
-bool logs_round_full(const struct logs *l)
-{
-	return l->rows_since >= ROUND_ROWS;
-}
-
 bool logs_places(const struct logs *l, struct message_places *ret)
 {
 	*ret = (struct message_places){ 0 };
@@ -316,7 +312,6 @@ bool logs_places(const struct logs *l, struct message_places *ret)
 void logs_round_put(struct logs *l, const struct message_places *places)
 {
 	l->put = *places;
-	l->rows_since = 0;
 }
 
 /* ---- telling ---- */

@@ -37,8 +37,6 @@ void logs_begin(struct logs *l, const struct message_places *places, int control
  * of files there is room, as far as lines end there; 0: they wait for the writer. *ret_more: call again at once. Trouble with a file or a socket is said over control; negative is the corridor's. */
 int logs_take(struct logs *l, struct gs_corridor *c, struct gs_tally *tally, uint64_t *packets, size_t room, bool *ret_more, int control, unsigned number, struct gs_error *err);
 
-/* Rows since the last logs_places that was put; whether that is as many as one round should have. */
-bool logs_round_full(const struct logs *l);
 /* Where reading is. False: just where it was the last time that logs_round_put was told. */
 bool logs_places(const struct logs *l, struct message_places *ret);
 void logs_round_put(struct logs *l, const struct message_places *places);

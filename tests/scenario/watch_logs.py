@@ -245,6 +245,25 @@ s.check("each of its sources has its row", len(a["rows"]) == 30000 and all(r["pa
 s.check("it ends well", w.stop() == 0, w.said()[-1500:])
 store, kept = keep_store, keep_kept
 
+# ---- a writer that does not come for long: syslog goes on to be taken, folded where there is no more room ----
+keep_store, store, keep_kept, kept = store, s.path("away.db"), kept, 0
+w = Watch("--syslog", f"127.0.0.1:{port}", "--memory", "8M")
+net.wait_for(lambda: any(holds(pid, store) for pid in tree()))
+writer = next(pid for pid in tree() if holds(pid, store))
+os.kill(writer, signal.SIGSTOP)
+with socket.create_connection(("127.0.0.1", port)) as t:
+    t.settimeout(20)
+    try:
+        for _ in range(100):
+            t.sendall("".join("<4>" + line(source(i)) for i in range(1000)).encode())
+        s.check("syslog is taken while the writer is away", True)
+    except TimeoutError:
+        s.check("syslog is taken while the writer is away", False, w.said())
+    os.kill(writer, signal.SIGCONT)
+comes_to("and each message counts", 100000, 60)
+s.check("it ends well", w.stop() == 0, w.said()[-1500:])
+store, kept = keep_store, keep_kept
+
 # ---- anybody may follow what he can read; times without a zone are the one that is told ----
 if os.geteuid() == 0:
     theirs = s.path("theirs")
