@@ -193,6 +193,7 @@ static void put_alerts(const struct view *v, struct gs_buf *b)
 	one(b, "alerts_folded_total", "counter", "Repeats within the quiet time", c->folded);
 	one(b, "alerts_summed_total", "counter", "About networks, beyond what is told one by one", c->summed);
 	one(b, "alerts_refused_total", "counter", "For want of a place among the open ones", c->refused);
+	one(b, "alert_lines_left_out_total", "counter", "Lines that nobody read from standard error", v->lines_left_out);
 	one(b, "networks", "gauge", "Networks that were seen", c->networks);
 	one(b, "networks_refused_total", "counter", "New networks that were not kept for want of a place", c->networks_refused);
 	if (!v->has_command && !v->has_webhook)

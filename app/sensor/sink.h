@@ -28,7 +28,8 @@ struct sink_line {
 };
 
 struct sink_line sink_line_open(enum config_say say, const char *sensor);
-void sink_line_tell(const struct sink_line *s, const struct gs_alert *a);
+/* False: left out, because whoever reads standard error does not. Never waits. */
+bool sink_line_tell(const struct sink_line *s, const struct gs_alert *a);
 /* The line that sink_line_tell writes, newline and all. */
 void sink_line_format(const struct sink_line *s, const struct gs_alert *a, struct gs_buf *out);
 

@@ -6,6 +6,7 @@
 #include "sensor/sink.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -38,12 +39,15 @@ void sink_line_format(const struct sink_line *s, const struct gs_alert *a, struc
 	gs_buf_putc(out, '\n');
 }
 
-void sink_line_tell(const struct sink_line *s, const struct gs_alert *a)
+bool sink_line_tell(const struct sink_line *s, const struct gs_alert *a)
 {
+	struct pollfd p = { STDERR_FILENO, POLLOUT, 0 };
 	struct gs_buf line = { 0 };
 
 	if (s->say == SAY_OFF)
-		return;
+		return true;
+	if (poll(&p, 1, 0) == 0) /* a pipe that is full: the other sinks, and the metrics, do not wait for its reader */
+		return false;
 	sink_line_format(s, a, &line);
 	for (size_t done = 0; !line.failed && done < line.len;) { /* one write as a rule, so that lines of several processes do not mix */
 		const ssize_t n = write(STDERR_FILENO, line.data + done, line.len - done);
@@ -54,4 +58,5 @@ void sink_line_tell(const struct sink_line *s, const struct gs_alert *a)
 		done += (size_t)n;
 	}
 	gs_buf_done(&line);
+	return true;
 }

@@ -75,7 +75,7 @@ static void tell(void *arg, const struct gs_alert *a)
 
 	view_alert(&t->view, a);
 	if (t->lines)
-		sink_line_tell(&t->line, a);
+		t->view.lines_left_out += !sink_line_tell(&t->line, a);
 	if (t->herald < 0)
 		return;
 	gs_alert_json(&json, a, t->config->sensor);

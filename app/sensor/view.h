@@ -67,6 +67,7 @@ struct view {
 	bool has_command, has_webhook;
 	struct herald_status sinks;
 	uint64_t to_herald_dropped;     /* alerts that the herald was too slow for */
+	uint64_t lines_left_out;        /* of alerts, on standard error: nobody read them */
 	uint64_t restarts;              /* processes that were started anew */
 	uint64_t bad_messages;          /* from other processes, refused */
 };

@@ -5,6 +5,7 @@
 
 #include "render/text_cell.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -172,6 +173,31 @@ static void logs_are_no_interface(void **unused)
 	assert_non_null(strstr(text, "\ngrescope_syslog_messages_total 40\n"));
 	assert_non_null(strstr(text, "\ngrescope_syslog_lost_total{what=\"datagrams\"} 3\n"));
 	gs_buf_done(&b);
+}
+
+/* A pipe that is full and that nobody reads: the line is left out, and whoever tells goes on. */
+static void nobody_reads_lines(void **unused)
+{
+	const struct sink_line line = sink_line_open(SAY_LOGFMT, "north");
+	const struct gs_alert a = { .kind = GS_ALERT_FLOOD, .class_ = GS_CLASS_UNKNOWN, .trouble = GS_TROUBLE_COUNT, .end = GS_TIME_MIN, .text = "a flood" };
+	char octets[4096] = "";
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+	const int before = dup(STDERR_FILENO);
+	while (write(ends[1], octets, sizeof octets) > 0)
+		continue;
+	fcntl(ends[1], F_SETFL, 0);
+	dup2(ends[1], STDERR_FILENO);
+	alarm(20);
+	const bool full = sink_line_tell(&line, &a);
+	assert_int_equal(read(ends[0], octets, sizeof octets), sizeof octets);
+	const bool room = sink_line_tell(&line, &a);
+	alarm(0);
+	dup2(before, STDERR_FILENO);
+	close(before), close(ends[0]), close(ends[1]);
+	assert_false(full);
+	assert_true(room);
 }
 
 static void metrics_are_well_formed(void **unused)
@@ -426,6 +452,7 @@ int main(void)
 		cmocka_unit_test(the_page_fits_any_size),
 		cmocka_unit_test(the_page_says_what_matters),
 		cmocka_unit_test(seconds_add_up),
+		cmocka_unit_test(nobody_reads_lines),
 		cmocka_unit_test(metrics_are_well_formed),
 		cmocka_unit_test(logs_are_no_interface),
 		cmocka_unit_test(metrics_are_documented),
