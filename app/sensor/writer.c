@@ -30,7 +30,7 @@
 #define STORE_CACHE_BYTES (16u << 20) /* rows are added at the end: more would only be slow to fill */
 #define OLD_BOTS 65536u         /* processes of engines that died, in this input */
 #define EPOCH_MOST_S 60         /* that engines may take to end an epoch; then it ends without the one that does not */
-#define ROUND_ROWS 131072u       /* of a round: eight times what an engine ends one at */
+#define ROUND_ROWS 131072u       /* of a round: several times what an engine ends one at */
 #define DAY_NS (INT64_C(86400) * GS_NS_PER_S)
 
 struct bots {
